@@ -1,0 +1,239 @@
+//! [`Download`]: what is delivered when a record is granted, and [`Record`], which names it.
+
+use std::borrow::Cow;
+use std::num::NonZeroU64;
+use std::time::{Duration, SystemTime};
+
+use crate::{ETag, FileKey, Terms};
+
+/// The app's own row for a file: owner, tenant, whatever its authorizer needs.
+///
+/// A [`Download`] is a record itself, for apps that keep nothing else.
+///
+/// ```
+/// use secure_download_core::{Download, FileKey, Record};
+///
+/// struct Scan { owner: u64, key: FileKey, name: String }
+///
+/// impl Record for Scan {
+///     fn download(&self) -> Download {
+///         Download::new(self.key.clone()).filename(&self.name).content_type("image/png")
+///     }
+/// }
+/// ```
+pub trait Record: Send + Sync {
+    /// What to deliver once this record is granted. Called after authorisation, never before.
+    fn download(&self) -> Download;
+}
+
+impl Record for Download {
+    fn download(&self) -> Download {
+        self.clone()
+    }
+}
+
+/// How long a client may keep what it got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum CachePolicy {
+    /// `private, no-store`: nobody keeps a copy.
+    #[default]
+    NoStore,
+    /// `private, max-age=N` in whole seconds: the client's own cache may keep it that long, also after access
+    /// was revoked. The answer carries `Vary: Cookie, Authorization`.
+    Private {
+        /// How long the copy is fresh.
+        max_age: Duration,
+    },
+}
+
+/// One file to deliver: where its bytes are and how the client shall see them.
+///
+/// ```
+/// use secure_download_core::{Download, FileKey};
+///
+/// let download = Download::new(FileKey::parse("a1/b2")?)
+///     .volume("tenant-7")
+///     .filename("Röntgen.pdf")
+///     .content_type("application/pdf");
+/// assert_eq!(download.key().as_str(), "a1/b2");
+/// # Ok::<(), secure_download_core::FileKeyError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Download {
+    key: FileKey,
+    volume: Option<Cow<'static, str>>,
+    version: Option<Cow<'static, str>>,
+    filename: Option<Box<str>>,
+    content_type: Option<Box<str>>,
+    etag: Option<ETag>,
+    last_modified: Option<SystemTime>,
+    length: Option<u64>,
+    cache: CachePolicy,
+    terms: Terms,
+}
+
+impl Download {
+    /// A download of `key` in the strategy's only volume, with the name `download` and no content type.
+    #[must_use]
+    pub fn new(key: FileKey) -> Self {
+        Self {
+            key,
+            volume: None,
+            version: None,
+            filename: None,
+            content_type: None,
+            etag: None,
+            last_modified: None,
+            length: None,
+            cache: CachePolicy::NoStore,
+            terms: Terms::new(),
+        }
+    }
+
+    /// The named root folder or bucket that holds the key. A name the strategy was not given is never served.
+    #[must_use]
+    pub fn volume(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.volume = Some(name.into());
+        self
+    }
+
+    /// The object version, for stores that have versions: exactly this one is delivered.
+    #[must_use]
+    pub fn version(mut self, id: impl Into<Cow<'static, str>>) -> Self {
+        self.version = Some(id.into());
+        self
+    }
+
+    /// The name under which the client saves the file. Any text will do, an uploader's own too: it is
+    /// made safe when it is sent (see [`content_disposition`](crate::content_disposition)).
+    #[must_use]
+    pub fn filename(mut self, name: impl AsRef<str>) -> Self {
+        self.filename = Some(name.as_ref().into());
+        self
+    }
+
+    /// The media type, RFC 9110 section 8.3.1. Any text will do, an uploader's own too: what is not a media type
+    /// is sent as `application/octet-stream`.
+    #[must_use]
+    pub fn content_type(mut self, media_type: impl AsRef<str>) -> Self {
+        self.content_type = Some(media_type.as_ref().into());
+        self
+    }
+
+    /// The app's own validator. A strategy that sends the bytes itself uses what it finds in storage.
+    #[must_use]
+    pub fn etag(mut self, etag: ETag) -> Self {
+        self.etag = Some(etag);
+        self
+    }
+
+    /// When the content last changed, as far as the app knows.
+    #[must_use]
+    pub fn last_modified(mut self, time: SystemTime) -> Self {
+        self.last_modified = Some(time);
+        self
+    }
+
+    /// The length in bytes, as far as the app knows.
+    #[must_use]
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.length = Some(bytes);
+        self
+    }
+
+    /// How long the client may keep it; nothing by default.
+    #[must_use]
+    pub fn cache(mut self, policy: CachePolicy) -> Self {
+        self.cache = policy;
+        self
+    }
+
+    /// Delivers inline where the gate's content policy allows it, even if the request does not ask.
+    #[must_use]
+    pub fn inline(mut self) -> Self {
+        self.terms = self.terms.inline();
+        self
+    }
+
+    /// Delivers as an attachment, even if the request asks for inline.
+    #[must_use]
+    pub fn attachment(mut self) -> Self {
+        self.terms = self.terms.attachment();
+        self
+    }
+
+    /// The longest life of a URL signed for this file.
+    #[must_use]
+    pub fn expires(mut self, after: Duration) -> Self {
+        self.terms = self.terms.expires(after);
+        self
+    }
+
+    /// The highest transfer rate of this file, in bytes per second.
+    #[must_use]
+    pub fn rate(mut self, bytes_per_second: NonZeroU64) -> Self {
+        self.terms = self.terms.rate(bytes_per_second);
+        self
+    }
+
+    /// The storage key.
+    #[must_use]
+    pub fn key(&self) -> &FileKey {
+        &self.key
+    }
+
+    /// The volume, if one was named.
+    #[must_use]
+    pub fn volume_name(&self) -> Option<&str> {
+        self.volume.as_deref()
+    }
+
+    /// The object version, if one is pinned.
+    #[must_use]
+    pub fn version_id(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The name as the app gave it, not yet made safe.
+    #[must_use]
+    pub fn raw_filename(&self) -> Option<&str> {
+        self.filename.as_deref()
+    }
+
+    /// The media type as the app gave it, not yet checked.
+    #[must_use]
+    pub fn raw_content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// The app's own entity tag, if known.
+    #[must_use]
+    pub fn known_etag(&self) -> Option<&ETag> {
+        self.etag.as_ref()
+    }
+
+    /// The app's own modification time, if known.
+    #[must_use]
+    pub fn known_last_modified(&self) -> Option<SystemTime> {
+        self.last_modified
+    }
+
+    /// The length the app knows, if any.
+    #[must_use]
+    pub fn known_length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The cache policy.
+    #[must_use]
+    pub fn cache_policy(&self) -> CachePolicy {
+        self.cache
+    }
+
+    /// The terms that come with the file.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.terms
+    }
+}

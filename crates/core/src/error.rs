@@ -1,0 +1,109 @@
+//! Errors of delivery, and the reasons of refusals.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Denial, Grant};
+
+/// Any error of the app's own catalog, authorizer or storage.
+pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
+
+/// Why a strategy did not deliver. The client sees a status; the log sees this.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// This strategy does not serve this download; the next one may, with the grant it gets back.
+    #[error("declined: {}", .0.reason)]
+    Declined(Box<Declined>),
+    /// Storage has no such file. Shown as 404, as if the id were unknown.
+    #[error("storage has no such file")]
+    NotFound(#[source] BoxError),
+    /// Storage cannot be reached or is overloaded. Shown as 503.
+    #[error("storage is unavailable")]
+    Unavailable {
+        /// Sent as `Retry-After`, in whole seconds.
+        retry_after: Option<Duration>,
+        /// What happened.
+        #[source]
+        source: BoxError,
+    },
+    /// Storage answered with something that makes no sense. Shown as 502.
+    #[error("storage answered wrongly")]
+    BadGateway(#[source] BoxError),
+    /// Anything else. Shown as 500.
+    #[error("delivery failed")]
+    Internal(#[source] BoxError),
+}
+
+/// A grant that comes back unused, and why.
+#[derive(Debug)]
+pub struct Declined {
+    grant: Grant,
+    reason: Cow<'static, str>,
+}
+
+impl Declined {
+    pub(crate) fn new(grant: Grant, reason: Cow<'static, str>) -> Self {
+        Self { grant, reason }
+    }
+
+    /// Why the strategy declined; for logs, not for clients.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The grant, for the next strategy.
+    #[must_use]
+    pub fn into_grant(self) -> Grant {
+        self.grant
+    }
+}
+
+/// Why the gate refused. For logs and observers; the client only sees the status.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The method is neither GET nor HEAD.
+    Method,
+    /// The authorizer does not admit this subject at all.
+    NotAdmitted(Denial),
+    /// The catalog has no such record.
+    UnknownId,
+    /// The authorizer denied this record.
+    Denied(Denial),
+    /// The record's uses are spent.
+    UsesSpent,
+    /// The gate's or the subject's concurrent downloads are at their cap.
+    TooManyDownloads,
+    /// The catalog failed.
+    Catalog(BoxError),
+    /// The authorizer failed; an error never grants.
+    Authorizer(BoxError),
+    /// The limit on uses failed; an error never grants.
+    UsageLimit(BoxError),
+    /// The strategy failed.
+    Delivery(DeliveryError),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method => f.write_str("the method is neither GET nor HEAD"),
+            Self::NotAdmitted(_) => f.write_str("the subject is not admitted"),
+            Self::UnknownId => f.write_str("the catalog has no such record"),
+            Self::Denied(_) => f.write_str("the authorizer denied the record"),
+            Self::UsesSpent => f.write_str("the uses are spent"),
+            Self::TooManyDownloads => f.write_str("too many concurrent downloads"),
+            Self::Catalog(error) => write!(f, "the catalog failed: {error}"),
+            Self::Authorizer(error) => write!(f, "the authorizer failed: {error}"),
+            Self::UsageLimit(error) => write!(f, "the limit on uses failed: {error}"),
+            Self::Delivery(error) => match error.source() {
+                Some(source) => write!(f, "{error}: {source}"),
+                None => error.fmt(f),
+            },
+        }
+    }
+}

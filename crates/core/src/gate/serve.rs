@@ -1,0 +1,242 @@
+//! One request's way through the gate. Each step either goes on or refuses.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use http::{Method, Response, StatusCode};
+
+use super::{Inner, Target};
+use crate::concurrency::Permit;
+use crate::router::deliver_named;
+use crate::strategy::{Delivery, ServedBy};
+use crate::tracking::{Held, Tracking, Transfer};
+use crate::usage::Use;
+use crate::{
+    AuditId, Body, Decision, DeliveryError, Denial, Event, Grant, Masking, Observer, Outcome, Reason, Record,
+    Refusal, RequestHead, ResponsePlan, Terms,
+};
+
+pub(super) async fn try_serve<S: Sync + ?Sized, R: Record>(
+    inner: &Inner<S, R>,
+    subject: &S,
+    target: Target<'_, R>,
+    terms: Terms,
+    head: &RequestHead,
+) -> Result<Response<Body>, Refusal> {
+    let passage =
+        Passage { inner, subject, audit_id: AuditId::next(), started: Instant::now(), id: target.id() };
+    match passage.run(target, terms, head).await {
+        Ok(response) => Ok(response),
+        Err(refusal) => {
+            if let Some((observer, subject)) = passage.listener() {
+                observer.observe(&Event::Refused {
+                    audit_id: passage.audit_id,
+                    subject: subject.as_deref(),
+                    id: passage.id,
+                    status: refusal.status(),
+                    reason: refusal.reason(),
+                });
+            }
+            Err(refusal)
+        }
+    }
+}
+
+impl<'a, R> Target<'a, R> {
+    fn id(&self) -> Option<&'a str> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Record(_) => None,
+        }
+    }
+}
+
+struct Passage<'a, S: ?Sized, R> {
+    inner: &'a Inner<S, R>,
+    subject: &'a S,
+    audit_id: AuditId,
+    started: Instant,
+    id: Option<&'a str>,
+}
+
+impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
+    async fn run(
+        &self,
+        target: Target<'_, R>,
+        asked: Terms,
+        head: &RequestHead,
+    ) -> Result<Response<Body>, Refusal> {
+        if !matches!(*head.method(), Method::GET | Method::HEAD) {
+            return Err(self.refuse(StatusCode::METHOD_NOT_ALLOWED, Reason::Method));
+        }
+        let admitted = self.admit().await?;
+        match target {
+            Target::Record(Some(record)) => self.grant(record, asked.stricter(admitted), head).await,
+            Target::Record(None) => Err(self.refuse(StatusCode::NOT_FOUND, Reason::UnknownId)),
+            Target::Id(id) => match self.inner.catalog.find(id).await {
+                Ok(Some(record)) => self.grant(&record, asked.stricter(admitted), head).await,
+                Ok(None) => Err(self.refuse(StatusCode::NOT_FOUND, Reason::UnknownId)),
+                Err(error) => Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Catalog(error))),
+            },
+        }
+    }
+
+    /// May this subject ask at all? Nothing was looked up yet.
+    async fn admit(&self) -> Result<Terms, Refusal> {
+        match self.inner.authorizer.admits(self.subject).await {
+            Ok(Decision::Allow) => Ok(Terms::new()),
+            Ok(Decision::AllowWith(terms)) => Ok(terms),
+            Ok(Decision::Deny(denial)) => {
+                let status = match denial {
+                    Denial::Default => StatusCode::UNAUTHORIZED,
+                    Denial::Hidden => StatusCode::NOT_FOUND,
+                    Denial::Forbidden => StatusCode::FORBIDDEN,
+                };
+                Err(self.refuse(status, Reason::NotAdmitted(denial)))
+            }
+            Err(error) => Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Authorizer(error))),
+        }
+    }
+
+    /// May this subject download this record? If so, delivers it.
+    async fn grant(&self, record: &R, asked: Terms, head: &RequestHead) -> Result<Response<Body>, Refusal> {
+        let imposed = match self.inner.authorizer.authorize(self.subject, record).await {
+            Ok(Decision::Allow) => Terms::new(),
+            Ok(Decision::AllowWith(terms)) => terms,
+            Ok(Decision::Deny(denial)) => {
+                return Err(self.refuse(self.masked(denial), Reason::Denied(denial)));
+            }
+            Err(error) => {
+                return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Authorizer(error)));
+            }
+        };
+        let permit = match self.inner.concurrency.as_ref().map(|caps| caps.enter(self.subject)) {
+            Some(None) => {
+                return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::TooManyDownloads));
+            }
+            Some(Some(permit)) => Some(permit),
+            None => None,
+        };
+        let reserved = self.reserve(record, head).await?;
+        let download = record.download();
+        let terms = download.terms().stricter(asked).stricter(imposed);
+        let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
+        if let Some((observer, subject)) = self.listener() {
+            observer.observe(&Event::Granted {
+                audit_id: self.audit_id,
+                subject: subject.as_deref(),
+                id: self.id,
+                key: download.key(),
+            });
+        }
+        let mut grant = Grant::new(download, plan, terms, self.audit_id, self.inner.observer.clone());
+        if reserved.is_some() {
+            grant.limit_uses();
+        }
+        match deliver_named(&*self.inner.strategy, grant, head).await {
+            Ok(response) => self.finish(response, head, permit, reserved).await,
+            Err(error) => Err(self.delivery_failed(error)),
+        }
+    }
+
+    /// HEAD spends nothing, so nothing is set aside for it.
+    async fn reserve(&self, record: &R, head: &RequestHead) -> Result<Option<Held>, Refusal> {
+        let Some(limit) = self.inner.usage_limit.as_ref().filter(|_| *head.method() == Method::GET) else {
+            return Ok(None);
+        };
+        match limit.reserve(self.subject, record).await {
+            Ok(Use::Unlimited) => Ok(None),
+            Ok(Use::Reserved(reservation)) => Ok(Some(Held::new(reservation))),
+            Ok(Use::Spent) => Err(self.refuse(self.masked(Denial::Default), Reason::UsesSpent)),
+            Err(error) => Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error))),
+        }
+    }
+
+    /// Commits what leaves now, and ties to the body what ends with it.
+    async fn finish(
+        &self,
+        response: Response<Body>,
+        head: &RequestHead,
+        permit: Option<Permit>,
+        reserved: Option<Held>,
+    ) -> Result<Response<Body>, Refusal> {
+        let (parts, mut body) = response.into_parts();
+        if *head.method() == Method::HEAD {
+            // Some frameworks poll the body of an answer to HEAD to its end.
+            body = Body::empty();
+        }
+        let strategy =
+            parts.extensions.get::<ServedBy>().map_or(self.inner.strategy.name(), ServedBy::strategy);
+        let length = body.remaining();
+        if length > 0 {
+            if permit.is_some() || reserved.is_some() || self.inner.observer.is_some() {
+                let transfer = Transfer {
+                    audit_id: self.audit_id,
+                    strategy,
+                    observer: self.inner.observer.clone(),
+                    started: self.started,
+                    length,
+                    released: AtomicU64::new(0),
+                    permit,
+                };
+                body = body.track(Tracking::new(transfer, reserved));
+            }
+            return Ok(Response::from_parts(parts, body));
+        }
+        // Without a body the use is spent now, if the answer delivers: a hand-off, a redirect, an empty file.
+        let delivers = parts.status.is_success()
+            || (parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED);
+        if let Some(held) = reserved.filter(|_| delivers)
+            && let Err(error) = held.commit().await
+        {
+            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error)));
+        }
+        let outcome = match parts.extensions.get::<Delivery>() {
+            Some(Delivery::HandedOff) => Outcome::HandedOff,
+            Some(Delivery::Redirected) => Outcome::Redirected,
+            None => Outcome::Sent { bytes: 0 },
+        };
+        if let Some(observer) = &self.inner.observer {
+            observer.observe(&Event::Delivered {
+                audit_id: self.audit_id,
+                strategy,
+                outcome,
+                duration: self.started.elapsed(),
+            });
+        }
+        Ok(Response::from_parts(parts, body))
+    }
+
+    fn delivery_failed(&self, error: DeliveryError) -> Refusal {
+        let mut retry_after = None;
+        let status = match &error {
+            DeliveryError::NotFound(_) => StatusCode::NOT_FOUND,
+            DeliveryError::Unavailable { retry_after: after, .. } => {
+                retry_after = *after;
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            DeliveryError::BadGateway(_) | DeliveryError::Declined(_) => StatusCode::BAD_GATEWAY,
+            DeliveryError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        self.refuse(status, Reason::Delivery(error)).retry_after(retry_after)
+    }
+
+    fn masked(&self, denial: Denial) -> StatusCode {
+        match (denial, self.inner.masking) {
+            (Denial::Hidden, _) | (Denial::Default, Masking::Hidden) => StatusCode::NOT_FOUND,
+            (Denial::Forbidden, _) | (Denial::Default, Masking::Forbidden) => StatusCode::FORBIDDEN,
+        }
+    }
+
+    fn refuse(&self, status: StatusCode, reason: Reason) -> Refusal {
+        Refusal::new(status, reason, Arc::clone(&self.inner.pages))
+    }
+
+    /// The observer and what to call the subject; nothing is made if nobody listens.
+    fn listener(&self) -> Option<(&dyn Observer, Option<Cow<'_, str>>)> {
+        let observer = self.inner.observer.as_deref()?;
+        Some((observer, self.inner.subject_label.as_ref().map(|label| label(self.subject))))
+    }
+}

@@ -1,0 +1,336 @@
+//! [`ResponsePlan`]: the headers that the client must end up seeing, whatever the strategy.
+
+use std::fmt::Write as _;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    HeaderName, LAST_MODIFIED, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use crate::conditional::{self, Precondition, Validators};
+use crate::content_safety::Judgement;
+use crate::range::{self, Ranges};
+use crate::{
+    Body, CachePolicy, ContentPolicy, Disposition, Download, ETag, RequestHead, Terms, content_disposition,
+};
+
+/// `CDN-Cache-Control`, RFC 9213.
+pub(crate) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+
+/// `no-store`, for refusals and CDNs.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// How old a modification time must be before it tells versions apart: file systems and stores may record two changes
+/// within one tick as one time.
+pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// What a strategy found in storage: the file as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Representation {
+    /// Length in bytes.
+    pub length: u64,
+    /// The validator, if there is one. For a file, see [`Representation::of_file`].
+    pub etag: Option<ETag>,
+    /// The last change. Times before 1970 are not sent, times in the future are sent as now.
+    pub last_modified: Option<SystemTime>,
+}
+
+impl Representation {
+    /// A file of `length` bytes, last changed at `modified`, seen at `now`.
+    ///
+    /// The entity tag is made of the length and the time in nanoseconds, so that replicas of a file agree. It is
+    /// weak until the file has been left alone for two seconds, for the next change might not move its time.
+    #[must_use]
+    pub fn of_file(length: u64, modified: SystemTime, now: SystemTime) -> Self {
+        let (sign, nanos) = match modified.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => ("", after.as_nanos()),
+            Err(before) => ("-", before.duration().as_nanos()),
+        };
+        let opaque = format!("{length:x}-{sign}{nanos:x}");
+        let settled = now.duration_since(modified).is_ok_and(|age| age >= SETTLED_AFTER);
+        let etag = if settled { ETag::strong(opaque) } else { ETag::weak(opaque) };
+        Self { length, etag, last_modified: Some(modified) }
+    }
+}
+
+/// The headers of a granted download as the client must see them.
+///
+/// Made once by the gate. A strategy that sends bytes calls [`ResponsePlan::select`] and fills in the body; one that
+/// lets somebody else send them makes sure that [`ResponsePlan::headers`] reach the client.
+///
+/// | header | value |
+/// |---|---|
+/// | `Content-Type` | the record's, `application/octet-stream` if it is none or a script |
+/// | `Content-Disposition` | `attachment` unless the terms ask for inline and the [`ContentPolicy`] allows it |
+/// | `Cache-Control`, `CDN-Cache-Control` | `private, no-store` or `private, max-age=N`; `no-store` |
+/// | `X-Content-Type-Options` | `nosniff` |
+/// | `Cross-Origin-Resource-Policy` | `same-origin`, or as the policy says |
+/// | `Referrer-Policy` | `no-referrer` |
+/// | `Content-Security-Policy` | a sandbox, with inline content only |
+/// | `Vary` | `Cookie, Authorization`, with `max-age` only |
+#[derive(Debug, Clone)]
+pub struct ResponsePlan {
+    headers: HeaderMap,
+}
+
+impl ResponsePlan {
+    pub(crate) fn new(download: &Download, terms: Terms, policy: &ContentPolicy) -> Self {
+        let judgement = policy.judge(download.raw_content_type());
+        let inline = judgement.inline.filter(|_| terms.asks_inline());
+        let disposition = if inline.is_some() { Disposition::Inline } else { Disposition::Attachment };
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(CONTENT_TYPE, judgement.content_type);
+        let filename = download.raw_filename().unwrap_or_default();
+        headers.insert(CONTENT_DISPOSITION, content_disposition(disposition, filename));
+        headers.extend(policy.common_headers());
+        headers.insert(CDN_CACHE_CONTROL, NO_STORE);
+        match download.cache_policy() {
+            CachePolicy::NoStore => {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            }
+            CachePolicy::Private { max_age } => {
+                let value = HeaderValue::try_from(format!("private, max-age={}", max_age.as_secs()));
+                headers.insert(CACHE_CONTROL, value.unwrap_or(NO_STORE));
+                headers.insert(VARY, HeaderValue::from_static("Cookie, Authorization"));
+            }
+        }
+        if let Some(policy) = inline {
+            headers.insert(Judgement::POLICY_HEADER, policy);
+        }
+        Self { headers }
+    }
+
+    /// Every header of a complete answer that does not depend on the bytes.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The answer to a request whose preconditions end it: 304 or 412. `None` if the file is to be sent.
+    ///
+    /// RFC 9110 section 13: `If-Match` and `If-None-Match` as lists, over several lines too, their members that are no
+    /// entity tags matching nothing; date fields that are repeated or unreadable are ignored.
+    #[must_use]
+    pub fn precondition(
+        &self,
+        head: &RequestHead,
+        file: &Representation,
+        now: SystemTime,
+    ) -> Option<Response<Body>> {
+        let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
+        self.conditional_answer(head, &validators)
+    }
+
+    /// Decides what of `file` answers the request, after RFC 9110 sections 13 and 14.
+    ///
+    /// - 304 and 412 as [`ResponsePlan::precondition`] says.
+    /// - `Range` counts on GET only, after the preconditions, and if `If-Range` names the file as it is.
+    /// - A malformed field, another unit, more than 200 ranges or 8 KiB: the whole file.
+    /// - Overlapping and adjacent ranges are joined; a joined range stands where its first member was asked for.
+    /// - One range is a plain 206, several are `multipart/byteranges` with an exact length.
+    /// - Nothing of it in the file: 416 with `Content-Range: bytes */LENGTH`.
+    /// - HEAD: the headers of the whole file.
+    pub fn select(&self, head: &RequestHead, file: &Representation, now: SystemTime) -> Selection {
+        let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
+        if let Some(answer) = self.conditional_answer(head, &validators) {
+            return Selection::Answered(answer);
+        }
+        let ranges = match head.single(RANGE) {
+            Some(field)
+                if *head.method() == Method::GET && conditional::if_range_holds(head, &validators) =>
+            {
+                range::parse(field, file.length)
+            }
+            _ => Ranges::Whole,
+        };
+        let mut response = Response::new(());
+        let headers = response.headers_mut();
+        headers.clone_from(&self.headers);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        insert_validators(headers, &validators);
+        let parts = match ranges {
+            Ranges::Unsatisfiable => return Selection::Answered(self.unsatisfiable(file.length)),
+            Ranges::Whole => Parts::One(0..file.length),
+            Ranges::Some(ranges) => {
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                match <[_; 1]>::try_from(ranges) {
+                    Ok([range]) => {
+                        response.headers_mut().insert(CONTENT_RANGE, content_range(&range, file.length));
+                        Parts::One(range)
+                    }
+                    Err(ranges) => multipart(response.headers_mut(), &ranges, file.length),
+                }
+            }
+        };
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(parts.length()));
+        if *head.method() == Method::HEAD {
+            return Selection::Answered(response.map(|()| Body::empty()));
+        }
+        Selection::Send(Sending { response, parts })
+    }
+
+    fn conditional_answer(&self, head: &RequestHead, validators: &Validators<'_>) -> Option<Response<Body>> {
+        match conditional::evaluate(head, validators) {
+            Precondition::Holds => None,
+            Precondition::NotModified => Some(self.not_modified(validators)),
+            Precondition::Failed => Some(self.bare(StatusCode::PRECONDITION_FAILED)),
+        }
+    }
+
+    /// RFC 9110 section 15.4.5: validators and cache fields of the 200, nothing else. `Last-Modified` only where
+    /// there is no entity tag.
+    fn not_modified(&self, validators: &Validators<'_>) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        let headers = response.headers_mut();
+        for name in [CACHE_CONTROL, CDN_CACHE_CONTROL, VARY] {
+            if let Some(value) = self.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        insert_validators(headers, validators);
+        if headers.contains_key(ETAG) {
+            headers.remove(LAST_MODIFIED);
+        }
+        response
+    }
+
+    fn unsatisfiable(&self, length: u64) -> Response<Body> {
+        let mut response = self.bare(StatusCode::RANGE_NOT_SATISFIABLE);
+        let value = HeaderValue::try_from(format!("bytes */{length}"));
+        response.headers_mut().insert(CONTENT_RANGE, value.unwrap_or(HeaderValue::from_static("bytes */0")));
+        response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        response
+    }
+
+    /// An answer about the request, not about the file: no header that describes the file, nothing to keep.
+    fn bare(&self, status: StatusCode) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.clone_from(&self.headers);
+        for name in [CONTENT_TYPE, CONTENT_DISPOSITION, Judgement::POLICY_HEADER, VARY] {
+            headers.remove(name);
+        }
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        response
+    }
+}
+
+/// What [`ResponsePlan::select`] decided.
+#[derive(Debug)]
+#[must_use]
+pub enum Selection {
+    /// The complete answer; no byte of the file belongs to it.
+    Answered(Response<Body>),
+    /// An answer that these bytes of the file complete.
+    Send(Sending),
+}
+
+/// A response head and the parts that its body is made of.
+#[derive(Debug)]
+pub struct Sending {
+    response: Response<()>,
+    parts: Parts,
+}
+
+/// The body's parts in order.
+#[derive(Debug, Clone)]
+pub enum Parts {
+    /// One piece of the file, all of it in most cases. It may be empty.
+    One(Range<u64>),
+    /// `multipart/byteranges`, RFC 9110 section 14.6: literal framing and pieces of the file in turn.
+    Many(Vec<Part>),
+}
+
+/// One part of a body.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// Bytes to send as they are.
+    Literal(Bytes),
+    /// Bytes of the file, by position.
+    File(Range<u64>),
+}
+
+impl Parts {
+    /// The exact length of the body in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::One(range) => range.end - range.start,
+            Self::Many(parts) => parts.iter().map(Part::length).sum(),
+        }
+    }
+}
+
+impl Part {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Literal(bytes) => bytes.len() as u64,
+            Self::File(range) => range.end - range.start,
+        }
+    }
+}
+
+impl Sending {
+    /// The parts to send, in order.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Completes the response. The head already announces the exact length.
+    #[must_use]
+    pub fn with_body(self, body: Body) -> Response<Body> {
+        self.response.map(|()| body)
+    }
+}
+
+fn insert_validators(headers: &mut HeaderMap, validators: &Validators<'_>) {
+    if let Some(etag) = validators.etag {
+        headers.insert(ETAG, etag.to_header());
+    }
+    if let Some(date) = validators.last_modified {
+        headers.insert(LAST_MODIFIED, date.to_header());
+    }
+}
+
+fn content_range(range: &Range<u64>, length: u64) -> HeaderValue {
+    let text = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("bytes */0"))
+}
+
+/// Frames several ranges and replaces `Content-Type` by the multipart type; each part carries the file's own.
+fn multipart(headers: &mut HeaderMap, ranges: &[Range<u64>], length: u64) -> Parts {
+    let boundary = boundary();
+    let file_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = Vec::with_capacity(2 * ranges.len() + 1);
+    let mut break_line = "";
+    for range in ranges {
+        let mut framing = String::with_capacity(160);
+        let (first, last) = (range.start, range.end - 1);
+        let _ = write!(
+            framing,
+            "{break_line}--{boundary}\r\nContent-Type: {file_type}\r\nContent-Range: bytes {first}-{last}/{length}\r\n\r\n"
+        );
+        break_line = "\r\n";
+        parts.push(Part::Literal(framing.into()));
+        parts.push(Part::File(range.clone()));
+    }
+    parts.push(Part::Literal(format!("\r\n--{boundary}--\r\n").into()));
+    let value = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
+    headers.insert(CONTENT_TYPE, value.unwrap_or(HeaderValue::from_static("multipart/byteranges")));
+    Parts::Many(parts)
+}
+
+/// 128 bits that an uploader cannot guess, so that no file holds its own boundary.
+fn boundary() -> String {
+    let random = || std::hash::RandomState::new().hash_one(0_u8);
+    format!("{:016x}{:016x}", random(), random())
+}

@@ -1,0 +1,71 @@
+//! [`RequestHead`]: the little of a request that delivery may see.
+
+use http::header::{
+    ACCEPT, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use http::{HeaderMap, HeaderValue, Method};
+
+/// The header by which a reverse proxy proves that a request came through it.
+pub const PROXY_PROOF: HeaderName = HeaderName::from_static("x-secure-download-proof");
+
+/// Every field that delivery may see. Cookies and credentials are not among them.
+const VISIBLE: [HeaderName; 8] =
+    [ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, PROXY_PROOF];
+
+/// Method, `Range`, `If-*`, `Accept` and the proof of proxy of one request; nothing else gets through.
+///
+/// ```
+/// use http::{Method, Request};
+/// use secure_download_core::RequestHead;
+///
+/// let request = Request::get("/files/1").header("range", "bytes=0-9").header("cookie", "s=1").body(())?;
+/// let head = RequestHead::new(request.method(), request.headers());
+/// assert_eq!(head.method(), Method::GET);
+/// assert_eq!(head.fields(http::header::RANGE).count(), 1);
+/// assert_eq!(head.fields(http::header::COOKIE).count(), 0);
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequestHead {
+    method: Method,
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl RequestHead {
+    /// Takes from a request what delivery may see.
+    #[must_use]
+    pub fn new(method: &Method, headers: &HeaderMap) -> Self {
+        let fields = headers
+            .iter()
+            .filter(|(name, _)| VISIBLE.contains(name))
+            .map(|(name, value)| {
+                let mut value = value.clone();
+                value.set_sensitive(*name == PROXY_PROOF);
+                (name.clone(), value)
+            })
+            .collect();
+        Self { method: method.clone(), fields }
+    }
+
+    /// The request method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Every line of the named field, in order.
+    pub fn fields(&self, name: HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        self.fields.iter().filter(move |(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// The named field if it stands exactly once; `None` if it is absent or repeated.
+    pub(crate) fn single(&self, name: HeaderName) -> Option<&HeaderValue> {
+        let mut lines = self.fields(name);
+        lines.next().filter(|_| lines.next().is_none())
+    }
+
+    /// Whether the named field stands at least once.
+    pub(crate) fn has(&self, name: HeaderName) -> bool {
+        self.fields(name).next().is_some()
+    }
+}

@@ -1,0 +1,49 @@
+//! Grants with limited uses: reserved when granted, committed when something left, returned when nothing did.
+
+use async_trait::async_trait;
+
+use crate::BoxError;
+
+/// Limits how often a record may be downloaded. The gate asks on every granted GET, never on HEAD.
+#[async_trait]
+pub trait UsageLimit<S: ?Sized, R: ?Sized>: Send + Sync {
+    /// Sets one use aside for this subject and record, atomically.
+    ///
+    /// # Errors
+    /// An error refuses the download with 503; it never grants.
+    async fn reserve(&self, subject: &S, record: &R) -> Result<Use, BoxError>;
+}
+
+/// What [`UsageLimit::reserve`] found.
+pub enum Use {
+    /// This record is not limited for this subject.
+    Unlimited,
+    /// One use is set aside.
+    Reserved(Box<dyn Reservation>),
+    /// No use is left: refused like a denied record.
+    Spent,
+}
+
+impl std::fmt::Debug for Use {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unlimited => "Unlimited",
+            Self::Reserved(_) => "Reserved",
+            Self::Spent => "Spent",
+        })
+    }
+}
+
+/// One use that is set aside. Exactly one of its methods is called.
+#[async_trait]
+pub trait Reservation: Send + 'static {
+    /// Spends the use. Awaited before the first byte, the hand-off or the redirect leaves.
+    ///
+    /// # Errors
+    /// On an error nothing is sent. The use counts as spent, for the commit may have got through.
+    async fn commit(self: Box<Self>) -> Result<(), BoxError>;
+
+    /// Returns the use, because nothing left. Called from `drop`, so it must not block: an implementation with
+    /// I/O to do hands it to a task.
+    fn release(self: Box<Self>);
+}
