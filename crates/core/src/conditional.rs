@@ -125,7 +125,7 @@ mod tests {
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 
-    fn head(method: &Method, fields: Fields) -> RequestHead {
+    fn head(method: &Method, fields: &[(&'static str, &'static str)]) -> RequestHead {
         let mut headers = HeaderMap::new();
         for &(name, value) in fields {
             headers.append(name, HeaderValue::from_static(value));
