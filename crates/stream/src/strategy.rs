@@ -1,0 +1,167 @@
+//! [`Stream`]: sends granted files from the volumes it was given.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use http::Response;
+use secure_download_core::{
+    Body, DeliveryError, DeliveryStrategy, Download, Grant, Parts, RequestHead, Selection,
+};
+
+use crate::local::{FileChunks, LocalSource, OpenFile};
+use crate::pacing::Paced;
+
+const NAME: &str = "stream";
+
+/// Sends granted files itself, with ranges and conditions after RFC 9110.
+///
+/// A [`Download`] is looked up in the volume it names, or in the default volume if it names none. One that names a volume
+/// this strategy was not given is declined.
+///
+/// An answer is 404 if
+///
+/// - the file does not exist, or is not a regular file (a folder, a FIFO, a device, a socket),
+/// - a symbolic link on the way leads out of the root; links that stay beneath it are followed,
+/// - the process may not read it.
+///
+/// A file that is written to or cut short while it is being sent ends the transfer with an error, so that no client
+/// takes a mixture for the file. Replace files by renaming a complete one over them: running transfers
+/// then go on with the old content.
+#[derive(Debug, Default)]
+pub struct Stream {
+    default: Option<Source>,
+    volumes: HashMap<String, Source>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Local(LocalSource),
+}
+
+impl Stream {
+    /// No volume at all yet; every download is declined.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves downloads that name no volume from the folder `root`.
+    ///
+    /// # Errors
+    /// [`StreamError::Root`] if `root` is no folder that can be opened.
+    pub fn local(root: impl AsRef<Path>) -> Result<Self, StreamError> {
+        let default = Some(Source::Local(open_root(root.as_ref(), LocalSource::open)?));
+        Ok(Self { default, volumes: HashMap::new() })
+    }
+
+    /// As [`Stream::local`], but walks each path itself instead of asking the kernel to confine it. Other systems than
+    /// Linux, and Linux where `openat2` is missing or filtered, do so anyway.
+    ///
+    /// # Errors
+    /// [`StreamError::Root`] if `root` is no folder that can be opened.
+    pub fn local_portable(root: impl AsRef<Path>) -> Result<Self, StreamError> {
+        let default = Some(Source::Local(open_root(root.as_ref(), LocalSource::open_portable)?));
+        Ok(Self { default, volumes: HashMap::new() })
+    }
+
+    /// Also serves downloads of the volume `name` from the folder `root`.
+    ///
+    /// # Errors
+    /// [`StreamError::Root`] if `root` is no folder that can be opened.
+    pub fn local_volume(
+        mut self,
+        name: impl Into<String>,
+        root: impl AsRef<Path>,
+    ) -> Result<Self, StreamError> {
+        let source = Source::Local(open_root(root.as_ref(), LocalSource::open)?);
+        self.volumes.insert(name.into(), source);
+        Ok(self)
+    }
+
+    fn source(&self, download: &Download) -> Option<&Source> {
+        match download.volume_name() {
+            None => self.default.as_ref(),
+            Some(name) => self.volumes.get(name),
+        }
+    }
+}
+
+fn open_root(
+    root: &Path,
+    open: impl FnOnce(&Path) -> io::Result<LocalSource>,
+) -> Result<LocalSource, StreamError> {
+    open(root).map_err(|source| StreamError::Root { root: root.to_owned(), source })
+}
+
+#[async_trait]
+impl DeliveryStrategy for Stream {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        match self.source(grant.download()) {
+            None => Err(grant.decline(NAME, "no such volume")),
+            Some(Source::Local(_)) if grant.download().version_id().is_some() => {
+                Err(grant.decline(NAME, "a folder has no versions"))
+            }
+            Some(Source::Local(source)) => deliver_local(source, &grant, head).await,
+        }
+    }
+}
+
+async fn deliver_local(
+    source: &LocalSource,
+    grant: &Grant,
+    head: &RequestHead,
+) -> Result<Response<Body>, DeliveryError> {
+    let file = source.find(grant.download().key()).await?;
+    let now = SystemTime::now();
+    let sending = match grant.plan().select(head, &file.representation(now), now) {
+        Selection::Answered(response) => return Ok(response),
+        Selection::Send(sending) => sending,
+    };
+    let rate = grant.terms().rate_limit();
+    let parts = sending.parts().clone();
+    let body = match (&parts, rate) {
+        // Small enough for one buffer, which leaves together with the head.
+        (Parts::One(range), None) if range.end - range.start <= OpenFile::ONE_BUFFER => {
+            Body::full(file.read_all(range.clone()).await?)
+        }
+        _ => {
+            let file = source.share(file);
+            let chunks = move |range| FileChunks::new(Arc::clone(&file), range);
+            match rate {
+                None => Body::parts(parts, chunks),
+                Some(rate) => Body::stream(parts.length(), Paced::new(Body::parts(parts, chunks), rate)),
+            }
+        }
+    };
+    Ok(sending.with_body(body))
+}
+
+/// Why a [`Stream`] could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The root is no folder that can be opened.
+    #[error("cannot open the folder {}: create it, or let this process read it", root.display())]
+    Root {
+        /// The folder.
+        root: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)
+    }
+}
