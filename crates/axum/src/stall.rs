@@ -1,0 +1,112 @@
+//! [`StallGuard`]: ends connections whose peer stopped reading.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// Taking less than this, and not all there is, counts as having stopped: a peer that takes a byte now and then would
+/// otherwise hold its connection for ever.
+const PROGRESS: usize = 4 * 1024;
+
+/// A connection that fails with [`TimedOut`](io::ErrorKind::TimedOut) when data waits to be written and the peer takes
+/// less than 4 KiB of it for as long as the stall timeout: 68 bytes per second at 60 seconds.
+///
+/// The guard stands here and not in the body because a framework does not poll a body while the peer does not read.
+/// A connection that it ends is reset, so that the kernel frees what it held for the peer at once.
+#[derive(Debug)]
+pub struct StallGuard {
+    stream: TcpStream,
+    timeout: Duration,
+    /// Runs while data waits; made at the first wait.
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+    taken: usize,
+}
+
+impl StallGuard {
+    /// Guards `stream`.
+    #[must_use]
+    pub fn new(stream: TcpStream, timeout: Duration) -> Self {
+        Self { stream, timeout, timer: None, waiting: false, taken: 0 }
+    }
+
+    /// Notes how a write went.
+    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(count)) => {
+                self.taken += count;
+                if self.taken >= PROGRESS {
+                    self.waiting = false;
+                }
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_stalled(cx),
+        }
+    }
+
+    /// Pending until the timeout, then the error.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let timeout = self.timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        if !self.waiting {
+            self.waiting = true;
+            self.taken = 0;
+            timer.as_mut().reset(Instant::now() + timeout);
+        }
+        match timer.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                // Without lingering the close is a reset. Should that fail, the connection is closed all the same.
+                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer stopped reading")))
+            }
+        }
+    }
+}
+
+impl AsyncRead for StallGuard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for StallGuard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buffer);
+        self.watch(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        self.watch(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Only called when everything was written: nothing waits any more.
+        self.waiting = false;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
