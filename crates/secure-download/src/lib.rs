@@ -1,1 +1,66 @@
-//! Under construction.
+//! Private file downloads: authenticated, authorised for that one file, then delivered.
+//!
+//! The application says who asks, finds its own row, and decides. The library turns the decision into a response, by a
+//! strategy that is swapped in one line:
+//!
+//! | strategy | feature | who sends the bytes |
+//! |---|---|---|
+//! | [`Stream`] | `stream` (default) | the application, with no thread held per download |
+//!
+//! and connects it to a web framework:
+//!
+//! | framework | feature |
+//! |---|---|
+//! | [axum](crate::axum) | `axum` |
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```text")]
+//! use axum::Router;
+//! use axum::extract::OptionalFromRequestParts;
+//! use axum::http::request::Parts;
+//! use secure_download::axum::download;
+//! use secure_download::{Decision, Download, FileKey, Gate, Stream, signed_in};
+//! use std::collections::HashMap;
+//!
+//! /// The app's own user, from its own session.
+//! struct User { id: u64 }
+//! # impl<St: Sync> OptionalFromRequestParts<St> for User {
+//! #     type Rejection = std::convert::Infallible;
+//! #     async fn from_request_parts(_: &mut Parts, _: &St) -> Result<Option<User>, Self::Rejection> { Ok(None) }
+//! # }
+//!
+//! /// The app's own row.
+//! #[derive(Clone)]
+//! struct Scan { owner: u64, key: FileKey, name: String }
+//!
+//! impl secure_download::Record for Scan {
+//!     fn download(&self) -> Download {
+//!         Download::new(self.key.clone()).filename(&self.name).content_type("image/png")
+//!     }
+//! }
+//!
+//! # fn app(media: &std::path::Path) -> Result<Router, Box<dyn std::error::Error>> {
+//! let scans: HashMap<String, Scan> = HashMap::new(); // or an `impl Catalog` over a database
+//! let gate = Gate::builder(scans)
+//!     .authorizer(signed_in(|user: &User, scan: &Scan| Decision::allow_if(scan.owner == user.id)))
+//!     .strategy(Stream::local(media)?)
+//!     .build();
+//! let app = Router::new().route("/files/{id}", download::<Option<User>, _>(gate));
+//! # Ok(app)
+//! # }
+//! ```
+//!
+//! Anonymous requests get 401, whatever the id. Somebody else's file and an unknown id get the same 404, byte for byte.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(inline)]
+pub use secure_download_core::*;
+
+#[cfg(feature = "stream")]
+#[doc(inline)]
+pub use secure_download_stream::{Stream, StreamError};
+
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use secure_download_axum as axum;
