@@ -24,6 +24,8 @@
 //! ```
 
 mod local;
+#[cfg(feature = "object_store")]
+mod object;
 mod pacing;
 mod strategy;
 

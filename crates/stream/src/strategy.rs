@@ -9,11 +9,15 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use http::Response;
+#[cfg(feature = "object_store")]
+use object_store::ObjectStore;
 use secure_download_core::{
     Body, DeliveryError, DeliveryStrategy, Download, Grant, Parts, RequestHead, Selection,
 };
 
 use crate::local::{FileChunks, LocalSource, OpenFile};
+#[cfg(feature = "object_store")]
+use crate::object::ObjectSource;
 use crate::pacing::Paced;
 
 const NAME: &str = "stream";
@@ -41,6 +45,8 @@ pub struct Stream {
 #[derive(Debug)]
 enum Source {
     Local(LocalSource),
+    #[cfg(feature = "object_store")]
+    Object(ObjectSource),
 }
 
 impl Stream {
@@ -83,6 +89,38 @@ impl Stream {
         Ok(self)
     }
 
+    /// Serves downloads that name no volume from an object store, ranges included: the bucket stays hidden behind the
+    /// application.
+    ///
+    /// The store's entity tag and modification time are the validators. Each range is one request to the store, pinned to
+    /// the version that was seen first; an object that is replaced meanwhile ends the transfer with an error. A store that
+    /// has no such object is 404, one that cannot be reached 503 with `Retry-After`, one that refuses us 502.
+    ///
+    /// For a folder on this machine use [`Stream::local`]: `object_store`'s own `LocalFileSystem` follows symbolic links
+    /// out of its root.
+    ///
+    /// ```
+    /// use object_store::memory::InMemory;
+    /// use secure_download_stream::Stream;
+    /// use std::sync::Arc;
+    ///
+    /// let stream = Stream::object_store(Arc::new(InMemory::new()));
+    /// # let _ = stream;
+    /// ```
+    #[cfg(feature = "object_store")]
+    #[must_use]
+    pub fn object_store(store: Arc<dyn ObjectStore>) -> Self {
+        Self { default: Some(Source::Object(ObjectSource::new(store))), volumes: HashMap::new() }
+    }
+
+    /// Also serves downloads of the volume `name` from an object store; see [`Stream::object_store`].
+    #[cfg(feature = "object_store")]
+    #[must_use]
+    pub fn object_store_volume(mut self, name: impl Into<String>, store: Arc<dyn ObjectStore>) -> Self {
+        self.volumes.insert(name.into(), Source::Object(ObjectSource::new(store)));
+        self
+    }
+
     fn source(&self, download: &Download) -> Option<&Source> {
         match download.volume_name() {
             None => self.default.as_ref(),
@@ -111,6 +149,8 @@ impl DeliveryStrategy for Stream {
                 Err(grant.decline(NAME, "a folder has no versions"))
             }
             Some(Source::Local(source)) => deliver_local(source, &grant, head).await,
+            #[cfg(feature = "object_store")]
+            Some(Source::Object(source)) => source.deliver(&grant, head).await,
         }
     }
 }

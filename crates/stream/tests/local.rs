@@ -21,12 +21,12 @@ fn file(key: &str) -> Download {
     Download::new(FileKey::parse(key).expect("a key"))
 }
 
-fn head(method: Method, fields: &[(&'static str, &str)]) -> RequestHead {
+fn head(method: &Method, fields: &[(&'static str, &str)]) -> RequestHead {
     let mut headers = HeaderMap::new();
     for &(name, value) in fields {
         headers.append(name, HeaderValue::from_str(value).expect("a header value"));
     }
-    RequestHead::new(&method, &headers)
+    RequestHead::new(method, &headers)
 }
 
 async fn collect(response: Response<Body>) -> (Vec<u8>, Option<BodyError>) {
@@ -64,13 +64,13 @@ async fn files_of_every_size_come_back_whole() {
         fs::write(root.path().join("sub/file"), &bytes).expect("write");
         for stream in both_ways(root.path()) {
             let gate = gate(stream, [file("sub/file")]);
-            let response = gate.serve(&(), "sub/file", &head(Method::GET, &[])).await;
+            let response = gate.serve(&(), "sub/file", &head(&Method::GET, &[])).await;
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(response.headers()["content-length"], length.to_string().as_str());
             let (received, error) = collect(response).await;
             assert!(error.is_none() && received == bytes, "{length}");
 
-            let response = gate.serve(&(), "sub/file", &head(Method::HEAD, &[])).await;
+            let response = gate.serve(&(), "sub/file", &head(&Method::HEAD, &[])).await;
             assert_eq!(response.headers()["content-length"], length.to_string().as_str());
             assert_eq!(collect(response).await.0, b"");
         }
@@ -90,11 +90,11 @@ async fn ranges_are_cut_from_the_file() {
             ("bytes=100000-", &bytes[100_000..]),
             ("bytes=5-99999", &bytes[5..100_000]),
         ] {
-            let response = gate.serve(&(), "file", &head(Method::GET, &[("range", range)])).await;
+            let response = gate.serve(&(), "file", &head(&Method::GET, &[("range", range)])).await;
             assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
             assert!(collect(response).await.0 == expected, "{range}");
         }
-        let fields = head(Method::GET, &[("range", "bytes=0-99999,200000-299999")]);
+        let fields = head(&Method::GET, &[("range", "bytes=0-99999,200000-299999")]);
         let response = gate.serve(&(), "file", &fields).await;
         let announced = response.headers()["content-length"].clone();
         let (body, error) = collect(response).await;
@@ -111,16 +111,16 @@ async fn the_tag_is_strong_once_the_file_is_left_alone() {
     let path = root.path().join("file");
     fs::write(&path, b"content").expect("write");
     let gate = gate(Stream::local(root.path()).expect("a folder"), [file("file")]);
-    let fresh = gate.serve(&(), "file", &head(Method::GET, &[])).await;
+    let fresh = gate.serve(&(), "file", &head(&Method::GET, &[])).await;
     assert!(fresh.headers()["etag"].as_bytes().starts_with(b"W/\""));
     old(&path);
-    let settled = gate.serve(&(), "file", &head(Method::GET, &[])).await;
+    let settled = gate.serve(&(), "file", &head(&Method::GET, &[])).await;
     let tag = settled.headers()["etag"].to_str().expect("ASCII").to_owned();
     assert!(tag.starts_with('"'));
     assert!(settled.headers().contains_key("last-modified"));
-    let again = gate.serve(&(), "file", &head(Method::GET, &[("if-none-match", &tag)])).await;
+    let again = gate.serve(&(), "file", &head(&Method::GET, &[("if-none-match", &tag)])).await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-    let resumed = head(Method::GET, &[("if-range", &tag), ("range", "bytes=3-")]);
+    let resumed = head(&Method::GET, &[("if-range", &tag), ("range", "bytes=3-")]);
     assert_eq!(gate.serve(&(), "file", &resumed).await.status(), StatusCode::PARTIAL_CONTENT);
 }
 
@@ -129,10 +129,10 @@ async fn a_file_changed_while_it_is_sent_ends_in_an_error() {
     type Change = fn(&Path);
     let changes: [(&str, Change); 3] = [
         ("truncated", |path| {
-            fs::File::options().write(true).open(path).expect("open").set_len(100).expect("cut")
+            fs::File::options().write(true).open(path).expect("open").set_len(100).expect("cut");
         }),
         ("emptied", |path| {
-            fs::File::options().write(true).open(path).expect("open").set_len(0).expect("cut")
+            fs::File::options().write(true).open(path).expect("open").set_len(0).expect("cut");
         }),
         ("overwritten", |path| fs::write(path, content(999_999)).expect("write")),
     ];
@@ -145,7 +145,7 @@ async fn a_file_changed_while_it_is_sent_ends_in_an_error() {
             fs::write(&path, content(1_000_000)).expect("write");
             old(&path);
             let gate = gate(stream, [file("file")]);
-            let response = gate.serve(&(), "file", &head(Method::GET, &[])).await;
+            let response = gate.serve(&(), "file", &head(&Method::GET, &[])).await;
             let mut body = response.into_body();
             assert!(matches!(std::future::poll_fn(|cx| body.poll_chunk(cx)).await, Some(Ok(_))));
             change(&path);
@@ -163,7 +163,7 @@ async fn a_file_replaced_by_renaming_goes_on_as_it_was() {
     let bytes = content(1_000_000);
     fs::write(&path, &bytes).expect("write");
     let gate = gate(Stream::local(root.path()).expect("a folder"), [file("file")]);
-    let mut body = gate.serve(&(), "file", &head(Method::GET, &[])).await.into_body();
+    let mut body = gate.serve(&(), "file", &head(&Method::GET, &[])).await.into_body();
     let Some(Ok(first)) = std::future::poll_fn(|cx| body.poll_chunk(cx)).await else { panic!("no bytes") };
     let mut received = first.to_vec();
     drop(first);
@@ -188,7 +188,7 @@ async fn volumes_are_served_by_name_only() {
         (file("file").volume(""), None),
         (file("file").version("1"), None),
     ] {
-        let response = gate(stream(), [download]).serve(&(), "file", &head(Method::GET, &[])).await;
+        let response = gate(stream(), [download]).serve(&(), "file", &head(&Method::GET, &[])).await;
         match expected {
             Some(bytes) => assert_eq!(collect(response).await.0, bytes),
             None => assert_eq!(response.status(), StatusCode::BAD_GATEWAY),
@@ -206,7 +206,7 @@ async fn a_rate_spreads_the_bytes_over_time() {
     let rate = NonZeroU64::new(10_000).expect("not zero");
     let gate = gate(Stream::local(root.path()).expect("a folder"), [file("file").rate(rate)]);
     let (started, real) = (tokio::time::Instant::now(), Instant::now());
-    let (received, error) = collect(gate.serve(&(), "file", &head(Method::GET, &[])).await).await;
+    let (received, error) = collect(gate.serve(&(), "file", &head(&Method::GET, &[])).await).await;
     assert!(error.is_none() && received == bytes);
     let elapsed = started.elapsed();
     assert!(

@@ -1,0 +1,222 @@
+//! Objects in any store that `object_store` speaks to.
+
+use std::fmt;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use http::header::{
+    HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use http::{Method, Response};
+use object_store::path::Path;
+use object_store::{Error, GetOptions, GetResult, ObjectMeta, ObjectStore};
+use secure_download_core::{
+    Body, BoxError, DeliveryError, Download, ETag, Grant, Parts, Representation, RequestHead, Selection,
+};
+
+use crate::pacing::Paced;
+
+/// A request with none of these is answered with the whole object, so one request to the store is enough.
+const SELECTING: [HeaderName; 6] =
+    [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
+
+/// What a client is told to wait when the store is unavailable.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// One bucket, or what stands for one.
+pub(crate) struct ObjectSource {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl ObjectSource {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store }
+    }
+
+    pub(crate) async fn deliver(
+        &self,
+        grant: &Grant,
+        head: &RequestHead,
+    ) -> Result<Response<Body>, DeliveryError> {
+        let object = Object::named(grant.download(), &self.store)?;
+        let whole = *head.method() == Method::GET
+            && SELECTING.iter().all(|name| head.fields(name.clone()).next().is_none());
+        let mut first = None;
+        let meta = if whole {
+            let result = object.get(None).await.map_err(refused)?;
+            let meta = result.meta.clone();
+            first = Some(result);
+            meta
+        } else {
+            object.head().await.map_err(refused)?
+        };
+        if object.version.is_some() && meta.version != object.version {
+            return Err(DeliveryError::BadGateway("the store does not keep to the object version".into()));
+        }
+        let pinned = object.pin(meta);
+
+        let now = SystemTime::now();
+        let sending = match grant.plan().select(head, &pinned.representation(), now) {
+            Selection::Answered(response) => return Ok(response),
+            Selection::Send(sending) => sending,
+        };
+        let parts = sending.parts().clone();
+        // The first piece is opened before the head leaves: its failure can still be told.
+        let mut opened = match (first, first_piece(&parts)) {
+            (Some(result), _) => Some(result.into_stream()),
+            (None, Some(range)) => Some(pinned.open(range).await.map_err(refused)?),
+            (None, None) => None,
+        };
+        let length = parts.length();
+        let body = Body::parts(parts, move |range| match opened.take() {
+            Some(stream) => Piece::Reading(stream),
+            None => {
+                let pinned = pinned.clone();
+                Piece::Opening(Box::pin(async move { pinned.open(range).await }))
+            }
+        });
+        let body = match grant.terms().rate_limit() {
+            Some(rate) => Body::stream(length, Paced::new(body, rate)),
+            None => body,
+        };
+        Ok(sending.with_body(body))
+    }
+}
+
+impl fmt::Debug for ObjectSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The store's own Debug may hold its credentials.
+        f.debug_struct("ObjectSource").finish_non_exhaustive()
+    }
+}
+
+fn first_piece(parts: &Parts) -> Option<Range<u64>> {
+    match parts {
+        Parts::One(range) => Some(range.clone()).filter(|range| !range.is_empty()),
+        Parts::Many(parts) => parts.iter().find_map(|part| match part {
+            secure_download_core::Part::File(range) => Some(range.clone()),
+            secure_download_core::Part::Literal(_) => None,
+        }),
+    }
+}
+
+/// The object that a download names, in whatever version it has now.
+struct Object {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    version: Option<String>,
+}
+
+impl Object {
+    fn named(download: &Download, store: &Arc<dyn ObjectStore>) -> Result<Self, DeliveryError> {
+        let path = Path::parse(download.key()).map_err(|error| DeliveryError::NotFound(error.into()))?;
+        let version = download.version_id().map(str::to_owned);
+        Ok(Self { store: Arc::clone(store), path, version })
+    }
+
+    async fn head(&self) -> Result<ObjectMeta, Error> {
+        let options = GetOptions { head: true, version: self.version.clone(), ..GetOptions::default() };
+        Ok(self.store.get_opts(&self.path, options).await?.meta)
+    }
+
+    async fn get(&self, range: Option<Range<u64>>) -> Result<GetResult, Error> {
+        let options = GetOptions {
+            range: range.map(Into::into),
+            version: self.version.clone(),
+            ..GetOptions::default()
+        };
+        self.store.get_opts(&self.path, options).await
+    }
+
+    fn pin(self, meta: ObjectMeta) -> Pinned {
+        Pinned { store: self.store, path: self.path, meta }
+    }
+}
+
+/// One state of one object: pieces of any other are errors.
+#[derive(Clone)]
+struct Pinned {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    meta: ObjectMeta,
+}
+
+impl Pinned {
+    fn representation(&self) -> Representation {
+        // Some stores give the tag in its wire form, some without the quotes.
+        let etag = self.meta.e_tag.as_deref();
+        let etag = etag.and_then(|tag| ETag::parse(tag.as_bytes()).or_else(|| ETag::strong(tag)));
+        Representation { length: self.meta.size, etag, last_modified: Some(self.meta.last_modified.into()) }
+    }
+
+    /// One request for one range, of this state only: asked for, and checked, for not every store keeps to `If-Match`.
+    async fn open(
+        &self,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, object_store::Result<Bytes>>, Error> {
+        let options = GetOptions {
+            if_match: self.meta.e_tag.clone(),
+            range: Some(range.clone().into()),
+            version: self.meta.version.clone(),
+            ..GetOptions::default()
+        };
+        let result = self.store.get_opts(&self.path, options).await?;
+        let meta = &result.meta;
+        let same = meta.e_tag == self.meta.e_tag
+            && meta.size == self.meta.size
+            && meta.version == self.meta.version
+            && meta.last_modified == self.meta.last_modified;
+        if !same || result.range != range {
+            let path = self.path.to_string();
+            return Err(Error::Precondition { path, source: "the object was replaced".into() });
+        }
+        Ok(result.into_stream())
+    }
+}
+
+/// A piece of an object: its request under way, or its bytes.
+enum Piece {
+    Opening(BoxFuture<'static, Result<BoxStream<'static, object_store::Result<Bytes>>, Error>>),
+    Reading(BoxStream<'static, object_store::Result<Bytes>>),
+}
+
+impl Stream for Piece {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match &mut *self {
+                Self::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                    Ok(stream) => *self = Self::Reading(stream),
+                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                },
+                Self::Reading(stream) => return stream.as_mut().poll_next(cx).map_err(Into::into),
+            }
+        }
+    }
+}
+
+/// What the client is told when the store answers with an error, whose text is for the log alone.
+fn refused(error: Error) -> DeliveryError {
+    match error {
+        Error::NotFound { .. } | Error::InvalidPath { .. } => DeliveryError::NotFound(error.into()),
+        // Replaced between two requests: the next attempt sees one state.
+        Error::Precondition { .. } => {
+            DeliveryError::Unavailable { retry_after: Some(Duration::from_secs(1)), source: error.into() }
+        }
+        // Wrong credentials, a missing permission or a store that cannot do what it should: trying again is no use.
+        Error::PermissionDenied { .. }
+        | Error::Unauthenticated { .. }
+        | Error::NotSupported { .. }
+        | Error::NotImplemented { .. }
+        | Error::UnknownConfigurationKey { .. } => DeliveryError::BadGateway(error.into()),
+        _ => DeliveryError::Unavailable { retry_after: Some(RETRY_AFTER), source: error.into() },
+    }
+}
