@@ -1,1 +1,40 @@
-//! Under construction.
+//! What both demo applications share: pages, storage and rules, without a word about any web framework.
+//!
+//! [`Site`] answers every request of the demo; an application reads requests with its framework, asks the site and sends
+//! what comes back. How the library is used stands in `rules.rs`.
+
+#![expect(clippy::result_large_err, reason = "a page is made once a request and sent at once")]
+
+mod account;
+mod assets;
+mod cookie_key;
+mod descriptors;
+mod files;
+mod form;
+mod ids;
+mod log;
+mod options;
+mod page;
+mod pages;
+mod passwords;
+mod rules;
+mod samples;
+mod site;
+mod store;
+#[cfg(feature = "suite")]
+pub mod suite;
+mod upload;
+
+pub mod cross_site;
+
+pub use self::account::SignIn;
+pub use self::assets::asset;
+pub use self::descriptors::raise_descriptor_limit;
+pub use self::form::{FORM_LIMIT, Form, asks_inline};
+pub use self::log::{LogLine, log_failure};
+pub use self::options::{Credentials, Options};
+pub use self::page::{Page, redirect};
+pub use self::pages::refusal;
+pub use self::rules::StoredFile;
+pub use self::site::{Site, StartError};
+pub use self::store::{User, UserId};

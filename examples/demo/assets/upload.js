@@ -1,0 +1,91 @@
+// Upload with a progress bar and by drag and drop. Without this script the form works as any other.
+"use strict";
+
+(() => {
+  const form = document.getElementById("upload");
+  if (!form) return;
+  const input = document.getElementById("file");
+  const button = form.querySelector("button");
+  const bar = document.getElementById("upload-progress");
+  const status = document.getElementById("upload-status");
+  const limit = Number(form.dataset.maxUpload);
+  let busy = false;
+
+  input.multiple = true;
+
+  // What the server's page says, as plain text.
+  const detail = (markup) =>
+    new DOMParser().parseFromString(markup, "text/html").getElementById("detail")?.textContent;
+
+  const send = (file, label) =>
+    new Promise((resolve, reject) => {
+      if (file.size > limit) {
+        reject(`${file.name} is larger than ${form.dataset.maxUploadText}.`);
+        return;
+      }
+      const request = new XMLHttpRequest();
+      let announced = -1;
+      request.upload.addEventListener("progress", (event) => {
+        if (!event.lengthComputable) return;
+        const percent = Math.floor((100 * event.loaded) / event.total);
+        bar.value = percent;
+        // A screen reader that is told every percent says nothing else.
+        if (Math.floor(percent / 10) > announced) {
+          announced = Math.floor(percent / 10);
+          status.textContent = `${label}: ${percent} %`;
+        }
+      });
+      request.addEventListener("load", () => {
+        // The browser has followed the redirection back to this page.
+        if (request.status === 200) resolve();
+        else reject(`${label}: ${detail(request.responseText) ?? "the upload failed."}`);
+      });
+      request.addEventListener("error", () => reject(`${label}: the connection broke off. Please try again.`));
+      request.open("POST", form.action);
+      const body = new FormData();
+      body.append("file", file);
+      request.send(body);
+    });
+
+  const start = async (files) => {
+    if (busy || files.length === 0) return;
+    busy = button.disabled = true;
+    bar.hidden = false;
+    try {
+      for (const [index, file] of files.entries()) {
+        const label = files.length > 1 ? `${file.name} (${index + 1} of ${files.length})` : file.name;
+        bar.value = 0;
+        await send(file, label);
+      }
+      status.textContent = "Done.";
+      location.reload();
+    } catch (message) {
+      status.textContent = message;
+      bar.hidden = true;
+      busy = button.disabled = false;
+    }
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    start([...input.files]);
+  });
+
+  const over = (is) => form.classList.toggle("over", is);
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    over(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) over(false);
+  });
+  document.addEventListener("drop", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    over(false);
+    start([...event.dataTransfer.files]);
+  });
+
+  document.getElementById("upload-hint").append(" You can also drop files anywhere on this page.");
+})();

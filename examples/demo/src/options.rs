@@ -1,0 +1,265 @@
+//! The command line, the same for every demo application.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+
+/// Shares private files with people who sign in.
+#[derive(Debug, Clone, Parser)]
+#[command(version)]
+pub struct Options {
+    /// Where to listen; port 0 picks a free port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = resolve)]
+    pub listen: SocketAddr,
+    /// The folder that holds the database and the uploaded files; made if absent
+    #[arg(long, value_name = "FOLDER", default_value = "demo-data")]
+    pub data: PathBuf,
+    /// How files are delivered
+    #[arg(long, value_enum, default_value_t = StrategyName::Stream)]
+    pub strategy: StrategyName,
+    /// Somebody who may sign in; may be repeated. Default: alice:alice and bob:bob
+    #[arg(long = "user", value_name = "NAME:PASSWORD")]
+    pub users: Vec<Credentials>,
+    /// The reverse proxy, with --strategy accel
+    #[arg(long, value_enum)]
+    pub proxy: Option<ProxyName>,
+    /// Where the reverse proxy listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = resolve)]
+    pub proxy_listen: SocketAddr,
+    /// Write the proxy's configuration, but do not start the proxy
+    #[arg(long)]
+    pub no_spawn: bool,
+    /// The S3 server, with --strategy presign; without it an embedded one is started
+    #[arg(long, value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// The bucket
+    #[arg(long, value_name = "NAME")]
+    pub s3_bucket: Option<String>,
+    /// The bucket's region
+    #[arg(long, value_name = "NAME")]
+    pub s3_region: Option<String>,
+    /// The proxy fetches from the bucket: no redirect, the bucket stays hidden
+    #[arg(long)]
+    pub mask: bool,
+    /// Life of a signed URL
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub expires: u64,
+    /// Where one-time links are kept: `memory` or `redis://...`
+    #[arg(long, value_name = "STORE", default_value = "memory")]
+    pub links: LinkStoreName,
+    /// Browsers reach this demo by HTTPS, through a proxy: mark cookies `Secure`
+    #[arg(long)]
+    pub https_public: bool,
+    /// The largest upload
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
+    pub max_upload: u64,
+    /// Cut a client that takes or sends nothing for so long
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub stall_seconds: NonZeroU64,
+    /// Downloads at the same time, of all users
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    pub max_downloads: usize,
+    /// Downloads at the same time, of one user
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    pub max_downloads_per_user: usize,
+    /// The highest transfer rate of one download; unlimited if not given
+    #[arg(long, value_name = "BYTES_PER_SECOND")]
+    pub rate: Option<NonZeroU64>,
+}
+
+/// How files are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StrategyName {
+    /// The application sends the bytes itself.
+    Stream,
+    /// A reverse proxy sends them.
+    Accel,
+    /// The client is sent to a signed URL of an S3 server.
+    Presign,
+}
+
+/// A reverse proxy that can send files for the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyName {
+    /// Caddy 2.
+    Caddy,
+    /// nginx.
+    Nginx,
+    /// Apache httpd.
+    Apache,
+    /// lighttpd.
+    Lighttpd,
+}
+
+/// Where one-time links are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkStoreName {
+    /// In this process.
+    Memory,
+    /// On a Redis server.
+    Redis(String),
+}
+
+impl FromStr for LinkStoreName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "memory" => Ok(Self::Memory),
+            url if url.starts_with("redis://") => Ok(Self::Redis(url.to_owned())),
+            _ => Err("expected `memory` or a URL that starts with `redis://`".to_owned()),
+        }
+    }
+}
+
+/// A user's name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The name to sign in with.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl FromStr for Credentials {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, password) = text.split_once(':').ok_or("expected NAME:PASSWORD")?;
+        let name_is_fine = (1..=64).contains(&name.len()) && !name.chars().any(char::is_control);
+        if !name_is_fine || name.trim() != name {
+            return Err("a name has 1 to 64 bytes, no control character, no space at its ends".to_owned());
+        }
+        if password.is_empty() {
+            return Err("the password is empty".to_owned());
+        }
+        Ok(Self { name: name.to_owned(), password: password.to_owned() })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Who may sign in if nobody was named.
+const SAMPLE_USERS: [&str; 2] = ["alice", "bob"];
+
+impl Options {
+    /// The users of the command line, or the sample users.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<Credentials> {
+        if self.users.is_empty() {
+            SAMPLE_USERS.map(|name| Credentials { name: name.to_owned(), password: name.to_owned() }).into()
+        } else {
+            self.users.clone()
+        }
+    }
+
+    /// What to tell whoever starts the demo with passwords that everybody knows.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        self.users.is_empty().then(|| {
+            "warning: sample users alice:alice and bob:bob may sign in; name your own with --user NAME:PASSWORD"
+                .to_owned()
+        })
+    }
+
+    /// Whether the options go together.
+    ///
+    /// # Errors
+    /// One line that says which do not, and why.
+    pub fn check(&self) -> Result<(), String> {
+        match self.strategy {
+            StrategyName::Stream => {}
+            StrategyName::Accel => return Err(not_yet("--strategy accel")),
+            StrategyName::Presign => return Err(not_yet("--strategy presign")),
+        }
+        if self.mask {
+            return Err(not_yet("--mask"));
+        }
+        if matches!(self.links, LinkStoreName::Redis(_)) {
+            return Err(not_yet("--links redis://"));
+        }
+        // Naming a sample user with the sample password does not make it less known.
+        let known =
+            |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
+        if !self.listen.ip().to_canonical().is_loopback() && self.credentials().iter().any(known) {
+            return Err(format!(
+                "sample users may not be reached from outside: with --listen {} name your own with --user \
+                 NAME:PASSWORD",
+                self.listen
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn not_yet(option: &str) -> String {
+    format!("{option} is not available yet: this version delivers with --strategy stream only")
+}
+
+fn resolve(text: &str) -> Result<SocketAddr, String> {
+    text.to_socket_addrs()
+        .map_err(|error| format!("expected HOST:PORT ({error})"))?
+        .next()
+        .ok_or_else(|| "the host has no address".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str]) -> Result<(), String> {
+        let options = Options::try_parse_from([&["demo"], arguments].concat()).map_err(|e| e.to_string())?;
+        options.check()
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_refused() {
+        for good in [
+            &[][..],
+            &["--listen", "127.0.0.1:0"],
+            &["--listen", "[::1]:0"],
+            &["--listen", "localhost:0"],
+            &["--listen", "0.0.0.0:0", "--user", "carol:long:er"],
+            &["--links", "memory"],
+            &["--rate", "2000", "--stall-seconds", "5", "--max-upload", "0"],
+        ] {
+            assert_eq!(check(good), Ok(()), "{good:?}");
+        }
+        for bad in [
+            &["--listen", "0.0.0.0:0"][..],
+            &["--listen", "[::]:0"],
+            &["--listen", "0.0.0.0:0", "--user", "carol:x", "--user", "bob:bob"],
+            &["--listen", "8000"],
+            &["--strategy", "accel"],
+            &["--strategy", "presign"],
+            &["--strategy", "carrier-pigeon"],
+            &["--mask"],
+            &["--links", "redis://127.0.0.1"],
+            &["--links", "paper"],
+            &["--user", "carol"],
+            &["--user", ":x"],
+            &["--user", "carol:"],
+            &["--user", " carol:x"],
+            &["--user", "ca\nrol:x"],
+            &["--rate", "0"],
+            &["--stall-seconds", "0"],
+        ] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_hold_colons_and_is_not_printed() {
+        let user: Credentials = "carol:a:b".parse().expect("name and password");
+        assert_eq!((user.name.as_str(), user.password.as_str()), ("carol", "a:b"));
+        assert!(!format!("{user:?}").contains("a:b"));
+    }
+}

@@ -1,0 +1,56 @@
+//! Answers of the site itself, and the headers that each of them carries.
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderValue, Response, StatusCode};
+use secure_download::Body;
+
+/// A page, a redirection, a style sheet: anything but a download. Of the same type as a download, so that an
+/// application sends both the same way.
+pub type Page = Response<Body>;
+
+/// Everything a page needs comes from the site itself, and nobody may frame it.
+pub(crate) const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+const COMMON: [(HeaderName, HeaderValue); 6] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    // Not `no-referrer`: browsers would then send `Origin: null` with this site's own forms.
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+/// An answer with the common headers.
+pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<bytes::Bytes>) -> Page {
+    let body = body.into();
+    let length = HeaderValue::from(body.len());
+    let mut page = Response::new(Body::full(body));
+    *page.status_mut() = status;
+    let headers = page.headers_mut();
+    headers.extend(COMMON);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, length);
+    page
+}
+
+/// A page in HTML.
+pub(crate) fn html(status: StatusCode, markup: String) -> Page {
+    let mut page = answer(status, "text/html; charset=utf-8", markup);
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    page
+}
+
+/// Sends the browser on to another page of this site.
+#[must_use]
+pub fn redirect(to: &'static str) -> Page {
+    let mut page = answer(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
+    page.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    page
+}

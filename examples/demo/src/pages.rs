@@ -1,0 +1,269 @@
+//! The pages, from the templates beside this crate. Askama escapes whatever it fills in.
+
+use askama::Template;
+use http::StatusCode;
+
+use crate::page::html;
+use crate::store::{ListedFile, User};
+use crate::{Page, log_failure};
+
+/// The page with the list of files.
+#[derive(Template)]
+#[template(path = "files.html")]
+pub(crate) struct FilesPage {
+    pub(crate) user: String,
+    pub(crate) files: Vec<FileEntry>,
+    pub(crate) strategy: &'static str,
+    pub(crate) downloads: u64,
+    pub(crate) sent: String,
+    pub(crate) max_upload: u64,
+    pub(crate) max_upload_text: String,
+}
+
+/// One file in the list.
+pub(crate) struct FileEntry {
+    id: String,
+    name: String,
+    kind: String,
+    /// Stands in place of a thumbnail.
+    badge: &'static str,
+    size: String,
+    age: String,
+    created: String,
+    owner: String,
+    is_own: bool,
+    shared_with: String,
+    has_thumbnail: bool,
+    has_preview: bool,
+}
+
+/// The page to sign in.
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    failed: bool,
+    username: &'a str,
+}
+
+/// Any page that says why something did not happen.
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'a> {
+    title: &'a str,
+    detail: &'a str,
+    sign_in: bool,
+}
+
+/// The largest picture that is shown as its own thumbnail, in bytes.
+const LARGEST_THUMBNAIL: u64 = 8 << 20;
+
+impl FileEntry {
+    pub(crate) fn new(listed: ListedFile, reader: &User) -> Self {
+        let ListedFile { file, owner_name, shared_with, age, created } = listed;
+        let essence = file.content_type.split(';').next().unwrap_or_default();
+        let is_picture = is_raster_image(essence);
+        Self {
+            kind: kind(essence, &file.name),
+            badge: badge(essence),
+            has_thumbnail: is_picture && file.size <= LARGEST_THUMBNAIL,
+            has_preview: is_picture
+                || matches!(essence, "text/plain" | "application/pdf")
+                || essence.starts_with("audio/")
+                || essence.starts_with("video/"),
+            size: size(file.size),
+            age: age_text(age),
+            created,
+            owner: owner_name,
+            is_own: file.owner == reader.id,
+            shared_with: shared_with.join(", "),
+            id: file.id,
+            name: visible(&file.name),
+        }
+    }
+}
+
+/// Renders the list of files.
+pub(crate) fn files(page: &FilesPage) -> Page {
+    render(StatusCode::OK, page)
+}
+
+/// Renders the form to sign in; once more if that failed.
+pub(crate) fn login(failed: bool, username: &str) -> Page {
+    let status = if failed { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+    render(status, &LoginPage { failed, username })
+}
+
+/// A page that says what went wrong, with the common text of `status` if `detail` is empty.
+#[must_use]
+pub fn refusal(status: StatusCode, detail: &str) -> Page {
+    html(status, refusal_markup(status, detail))
+}
+
+/// The markup of [`refusal`].
+pub(crate) fn refusal_markup(status: StatusCode, detail: &str) -> String {
+    let (title, common) = match status {
+        StatusCode::BAD_REQUEST => {
+            ("That did not arrive in one piece", "The request could not be understood.")
+        }
+        StatusCode::UNAUTHORIZED => ("Please sign in", "Files are only for people who are signed in."),
+        StatusCode::FORBIDDEN => ("Not allowed", "You may not do this."),
+        StatusCode::NOT_FOUND => (
+            "Nothing here",
+            "There is no such page or file. It may have been deleted, or it was never shared with you.",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => ("Not like this", "This address does not take such requests."),
+        StatusCode::REQUEST_TIMEOUT => {
+            ("That took too long", "Nothing arrived for a while. Please try again.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ("Too large", "That is more than this site takes."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("Not like this", "This address does not take such content."),
+        StatusCode::UNPROCESSABLE_ENTITY => ("That did not work", "Something in the form does not fit."),
+        StatusCode::NOT_IMPLEMENTED => ("Not yet", "This is not available yet."),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Busy at the moment",
+            "Too much is going on, or storage cannot be reached. Please try again soon.",
+        ),
+        _ => ("Something went wrong", "It is not your fault. Please try again."),
+    };
+    let detail = if detail.is_empty() { common } else { detail };
+    let page = RefusalPage { title, detail, sign_in: status == StatusCode::UNAUTHORIZED };
+    page.render().unwrap_or_else(|error| {
+        log_failure("a page cannot be rendered", &error);
+        title.to_owned()
+    })
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Page {
+    match page.render() {
+        Ok(markup) => html(status, markup),
+        Err(error) => {
+            log_failure("a page cannot be rendered", &error);
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "")
+        }
+    }
+}
+
+fn is_raster_image(essence: &str) -> bool {
+    matches!(essence, "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/avif" | "image/bmp")
+}
+
+/// A name in which every character shows: one that reverses the text could hide the true ending.
+fn visible(name: &str) -> String {
+    let is_hidden = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    };
+    name.chars().map(|character| if is_hidden(character) { '\u{fffd}' } else { character }).collect()
+}
+
+/// What a person calls this type.
+fn kind(essence: &str, name: &str) -> String {
+    let common = match essence {
+        "text/plain" => "Text",
+        "text/html" | "application/xhtml+xml" => "Web page",
+        "application/pdf" => "PDF document",
+        "application/zip" => "ZIP archive",
+        "image/svg+xml" => "SVG drawing",
+        "image/jpeg" => "JPEG image",
+        "audio/x-wav" | "audio/wav" => "WAV audio",
+        "audio/mpeg" => "MP3 audio",
+        "application/octet-stream" => match name.rsplit_once('.') {
+            Some((_, ending)) if (1..=8).contains(&ending.len()) && ending.is_ascii() => {
+                return format!("{} file", visible(&ending.to_uppercase()));
+            }
+            _ => "File",
+        },
+        _ => "",
+    };
+    if !common.is_empty() {
+        return common.to_owned();
+    }
+    let (top, subtype) = essence.split_once('/').unwrap_or((essence, ""));
+    let subtype = subtype.rsplit(['.', '+']).next().unwrap_or(subtype).trim_start_matches("x-");
+    match top {
+        "image" | "audio" | "video" => format!("{} {top}", subtype.to_uppercase()),
+        _ => essence.to_owned(),
+    }
+}
+
+fn badge(essence: &str) -> &'static str {
+    match essence {
+        "application/pdf" => "PDF",
+        "text/html" | "application/xhtml+xml" => "WEB",
+        "image/svg+xml" => "SVG",
+        "application/zip" => "ZIP",
+        _ => match essence.split('/').next() {
+            Some("image") => "IMG",
+            Some("audio") => "♪",
+            Some("video") => "▶",
+            Some("text") => "TXT",
+            _ => "•",
+        },
+    }
+}
+
+/// A size as people write it: powers of 1,000, at most one digit behind the point.
+pub(crate) fn size(bytes: u64) -> String {
+    if bytes == 1 {
+        return "1 byte".to_owned();
+    }
+    if bytes < 1000 {
+        return format!("{bytes} bytes");
+    }
+    let mut tenths = bytes / 100;
+    let mut units = ["kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    while tenths >= 10_000 {
+        let Some(next) = units.next() else { break };
+        unit = next;
+        tenths /= 1000;
+    }
+    if tenths >= 1000 {
+        format!("{} {unit}", tenths / 10)
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+fn age_text(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..60 => return "just now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_ages_read_well() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (46_287, "46.2 kB"),
+            (314_572_800, "314 MB"),
+            (5 << 30, "5.3 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+        for (seconds, text) in
+            [(59, "just now"), (60, "1 minute ago"), (7199, "1 hour ago"), (172_800, "2 days ago")]
+        {
+            assert_eq!(age_text(seconds), text);
+        }
+    }
+
+    #[test]
+    fn names_cannot_hide_their_ending_or_become_markup() {
+        assert_eq!(visible("a\u{202e}fdp.exe\r\n"), "a\u{fffd}fdp.exe\u{fffd}\u{fffd}");
+        let markup = refusal_markup(StatusCode::BAD_REQUEST, "<script>'\"&");
+        assert!(!markup.contains("<script>'") && markup.contains("&#60;script&#62;"), "{markup}");
+    }
+}

@@ -1,0 +1,117 @@
+//! How the library is used: what a file is, who may download it, how refusals look, what is counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
+use secure_download::{
+    Authorizer, BoxError, Catalog, Concurrency, ContentPolicy, Decision, DeliveryStrategy, Denial, Download,
+    Event, FileKey, Gate, Outcome, Record, RefusalPage, Terms, authorize_with, signed_in,
+};
+
+use crate::page::PAGE_POLICY;
+use crate::pages::refusal_markup;
+use crate::store::{FileRow, Store, User};
+use crate::{Options, log_failure};
+
+/// A file with everything that delivery needs.
+#[derive(Debug, Clone)]
+pub struct StoredFile {
+    row: FileRow,
+    key: FileKey,
+}
+
+impl Record for StoredFile {
+    fn download(&self) -> Download {
+        Download::new(self.key.clone()).filename(&self.row.name).content_type(&self.row.content_type)
+    }
+}
+
+/// The id in a URL names a row of the database.
+#[async_trait]
+impl Catalog for Store {
+    type Record = StoredFile;
+
+    async fn find(&self, id: &str) -> Result<Option<StoredFile>, BoxError> {
+        let Some(row) = self.file(id).await? else { return Ok(None) };
+        let key = FileKey::parse(&row.key)?;
+        Ok(Some(StoredFile { row, key }))
+    }
+}
+
+/// Nobody who is not signed in; then the owner, and whoever the owner shared the file with.
+fn owner_or_shared(store: Store, terms: Terms) -> impl Authorizer<Option<User>, StoredFile> {
+    signed_in(authorize_with(move |user: &User, file: &StoredFile| {
+        let (store, user, owner, id) = (store.clone(), user.id, file.row.owner, file.row.id.clone());
+        async move {
+            let may_read = user == owner || store.is_shared(&id, user).await?;
+            Ok(if may_read { Decision::AllowWith(terms) } else { Decision::Deny(Denial::Default) })
+        }
+    }))
+}
+
+/// Everything put together.
+pub(crate) fn gate(
+    store: &Store,
+    strategy: impl DeliveryStrategy + 'static,
+    options: &Options,
+    traffic: Arc<Traffic>,
+) -> Gate<Option<User>, StoredFile> {
+    let terms = options.rate.map_or(Terms::new(), |rate| Terms::new().rate(rate));
+    let per_user = |user: &Option<User>| user.as_ref().map_or_else(String::new, |user| user.id.to_string());
+    Gate::builder(store.clone())
+        .authorizer(owner_or_shared(store.clone(), terms))
+        .strategy(strategy)
+        .content_policy(ContentPolicy::new().inline_pdf())
+        .concurrency(
+            Concurrency::new(options.max_downloads).per_subject(options.max_downloads_per_user, per_user),
+        )
+        .refusals(refusal_page)
+        .observer(move |event: &Event<'_>| traffic.observe(event))
+        .build()
+}
+
+/// The site's own page for a refusal.
+fn refusal_page(status: StatusCode) -> RefusalPage {
+    RefusalPage::html(refusal_markup(status, ""))
+        .header(CONTENT_SECURITY_POLICY, PAGE_POLICY)
+        .header(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))
+}
+
+/// What was delivered since the start, for the page to tell.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    downloads: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Traffic {
+    /// How many downloads ended.
+    pub(crate) fn downloads(&self) -> u64 {
+        self.downloads.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of files this program sent itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Delivered { outcome, .. } => {
+                self.downloads.fetch_add(1, Ordering::Relaxed);
+                if let Outcome::Sent { bytes } | Outcome::Cut { bytes } = outcome {
+                    self.bytes.fetch_add(*bytes, Ordering::Relaxed);
+                }
+            }
+            // The visitor only sees the status; what went wrong inside is for the log.
+            Event::Refused { status, reason, .. } if status.is_server_error() => {
+                log_failure("a download was refused", reason);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! [`Site`]: the whole demo behind one value.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secure_download::{DeliveryStrategy, Gate, Stream};
+
+use crate::passwords::Passwords;
+use crate::rules::{self, StoredFile, Traffic};
+use crate::samples;
+use crate::store::{Store, User};
+use crate::upload::Media;
+use crate::{Options, cookie_key};
+
+/// Pages, storage and rules of one demo.
+#[derive(Debug)]
+pub struct Site {
+    pub(crate) store: Store,
+    pub(crate) media: Media,
+    pub(crate) passwords: Passwords,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) strategy: &'static str,
+    pub(crate) max_upload: u64,
+    pub(crate) stall: Duration,
+    gate: Gate<Option<User>, StoredFile>,
+    cookie_key: [u8; cookie_key::LENGTH],
+    https_public: bool,
+}
+
+impl Site {
+    /// Opens the data folder; makes it, with sample files in it, on the first run.
+    ///
+    /// # Errors
+    /// [`StartError`] says which part of the folder cannot be used.
+    pub async fn open(options: &Options) -> Result<Self, StartError> {
+        let folder = &options.data;
+        let failed = |error: &dyn std::fmt::Display| StartError {
+            message: format!("cannot use the data folder {}: {error}", folder.display()),
+        };
+        let media_folder = folder.join("media");
+        let media = Media::open(&media_folder, options.max_upload).map_err(|error| failed(&error))?;
+        let store = Store::open(&folder.join("demo.db")).map_err(|error| failed(&error))?;
+        let cookie_key =
+            cookie_key::load_or_create(&folder.join("cookie.key")).map_err(|error| failed(&error))?;
+        let users = store.admit(options.credentials()).await.map_err(|error| failed(&error))?;
+        samples::add_on_first_run(folder, &store, &media, &users).await.map_err(|error| failed(&error))?;
+        let keys = store.keys().await.map_err(|error| failed(&error))?;
+        media.sweep(&HashSet::from_iter(keys)).map_err(|error| failed(&error))?;
+        let passwords = Passwords::new().map_err(|error| failed(&error))?;
+
+        let strategy = Stream::local(&media_folder).map_err(|error| failed(&error))?;
+        let traffic = Arc::<Traffic>::default();
+        Ok(Self {
+            strategy: strategy.name(),
+            gate: rules::gate(&store, strategy, options, Arc::clone(&traffic)),
+            traffic,
+            store,
+            media,
+            passwords,
+            max_upload: options.max_upload,
+            stall: Duration::from_secs(options.stall_seconds.get()),
+            cookie_key,
+            https_public: options.https_public,
+        })
+    }
+
+    /// The gate that every download goes through.
+    #[must_use]
+    pub fn gate(&self) -> &Gate<Option<User>, StoredFile> {
+        &self.gate
+    }
+
+    /// Signs the session cookie.
+    #[must_use]
+    pub fn cookie_key(&self) -> &[u8] {
+        &self.cookie_key
+    }
+
+    /// Whether cookies are marked `Secure`.
+    #[must_use]
+    pub fn https_public(&self) -> bool {
+        self.https_public
+    }
+}
+
+/// Why the demo did not start, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StartError {
+    message: String,
+}

@@ -1,0 +1,285 @@
+//! The folder that holds the bytes of all files, each under a random key.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::task;
+
+use crate::ids;
+use crate::store::NewFile;
+use crate::upload::content_type;
+
+/// Bytes collected before they are written: one visit to the blocking threads for each.
+const BUFFER: usize = 512 * 1024;
+/// How much of a file's beginning is looked at to tell its type.
+const HEAD: usize = 8 * 1024;
+/// What has not been stored completely ends with this.
+const PARTIAL: &str = "part";
+/// An upload that still grows is younger than this.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The folder of all files.
+#[derive(Debug, Clone)]
+pub(crate) struct Media {
+    folder: PathBuf,
+    limit: u64,
+}
+
+impl Media {
+    /// Opens or makes the folder. No file in it will have more than `limit` bytes. Blocks, for start-up.
+    pub(crate) fn open(folder: &Path, limit: u64) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned(), limit })
+    }
+
+    /// Starts a new file.
+    pub(crate) async fn begin(&self) -> io::Result<Incoming> {
+        let key = ids::storage_key();
+        let path = self.folder.join(&key);
+        let draft = path.with_extension(PARTIAL);
+        let part = task::spawn_blocking(move || {
+            let file = File::options().write(true).create_new(true).open(&draft)?;
+            Ok::<_, io::Error>(Part { file, path: draft, complete: false })
+        })
+        .await??;
+        Ok(Incoming {
+            part: Some(part),
+            key,
+            path,
+            head: Vec::new(),
+            buffer: Vec::new(),
+            size: 0,
+            limit: self.limit,
+        })
+    }
+
+    /// Removes the bytes under a key that no row names any more. Running downloads of them go on.
+    pub(crate) async fn remove(&self, key: &str) {
+        let path = self.folder.join(key);
+        // What cannot be removed now goes with the next sweep.
+        let _ = task::spawn_blocking(move || fs::remove_file(path)).await;
+    }
+
+    /// Removes what a crash left behind: old files that none of `keys` names. Blocks, for start-up.
+    pub(crate) fn sweep(&self, keys: &HashSet<String>) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let known = name.to_str().is_some_and(|name| keys.contains(name));
+            // Another process may share the folder: what is young may belong to an upload that runs there.
+            let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > ABANDONED);
+            if !known && old && entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file that arrives. Dropped before [`Incoming::finish`], it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// Absent while a blocking thread writes to it.
+    part: Option<Part>,
+    key: String,
+    path: PathBuf,
+    head: Vec<u8>,
+    buffer: Vec<u8>,
+    size: u64,
+    limit: u64,
+}
+
+impl Incoming {
+    /// Takes the next bytes.
+    pub(crate) async fn write(&mut self, chunk: Bytes) -> Result<(), StoreFileError> {
+        self.size = self.size.saturating_add(chunk.len() as u64);
+        if self.size > self.limit {
+            return Err(StoreFileError::TooLarge);
+        }
+        let missing = HEAD.saturating_sub(self.head.len()).min(chunk.len());
+        self.head.extend_from_slice(&chunk[..missing]);
+        self.buffer.extend_from_slice(&chunk);
+        if self.buffer.len() >= BUFFER {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes came so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What they look like under that name.
+    pub(crate) fn content_type(&self, name: &str) -> String {
+        content_type(name, &self.head, self.size)
+    }
+
+    /// Puts the file in its place. From now on it stays, so a row must name it.
+    pub(crate) async fn finish(mut self, name: String) -> Result<NewFile, StoreFileError> {
+        self.flush().await?;
+        let part = self.part.take().ok_or(StoreFileError::Interrupted)?;
+        let path = self.path.clone();
+        task::spawn_blocking(move || part.complete(&path))
+            .await
+            .map_err(|_| StoreFileError::Interrupted)??;
+        let content_type = self.content_type(&name);
+        Ok(NewFile { key: std::mem::take(&mut self.key), name, content_type, size: self.size })
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreFileError> {
+        let mut part = self.part.take().ok_or(StoreFileError::Interrupted)?;
+        let buffer = std::mem::take(&mut self.buffer);
+        // If this future is dropped meanwhile, the part goes down with the task.
+        let (part, mut buffer) = task::spawn_blocking(move || {
+            part.file.write_all(&buffer)?;
+            Ok::<_, io::Error>((part, buffer))
+        })
+        .await
+        .map_err(|_| StoreFileError::Interrupted)??;
+        buffer.clear();
+        self.part = Some(part);
+        self.buffer = buffer;
+        Ok(())
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // Removing a large file takes time, so not on a thread that serves requests.
+        if let (Some(part), Ok(runtime)) = (self.part.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(part));
+        }
+    }
+}
+
+/// An open file that removes itself unless it is complete.
+#[derive(Debug)]
+struct Part {
+    file: File,
+    path: PathBuf,
+    complete: bool,
+}
+
+impl Part {
+    fn complete(mut self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)?;
+        self.complete = true;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.complete {
+            // What cannot be removed now goes with a later sweep.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Why a file was not stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StoreFileError {
+    /// It has more bytes than allowed.
+    #[error("the file is too large")]
+    TooLarge,
+    /// The disk refused.
+    #[error("the file cannot be written: {0}")]
+    Io(#[from] io::Error),
+    /// The program ends, or an earlier write failed.
+    #[error("writing was interrupted")]
+    Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn media(limit: u64) -> Media {
+        let folder = std::env::temp_dir().join(format!("demo-media-{}", ids::session_id()));
+        Media::open(&folder, limit).expect("a folder")
+    }
+
+    fn content(media: &Media) -> Vec<PathBuf> {
+        fs::read_dir(&media.folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
+    }
+
+    /// Bytes that differ from place to place.
+    fn bytes(length: usize) -> Vec<u8> {
+        (0..length).map(|position| (position % 251) as u8).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_what_is_stored() {
+        let media = media(u64::MAX);
+        for (length, chunk) in [(0, 1), (1, 1), (BUFFER, BUFFER), (3 * BUFFER + 7, 64 * 1024 + 1)] {
+            let whole = bytes(length);
+            let mut incoming = media.begin().await.expect("begun");
+            for chunk in whole.chunks(chunk) {
+                incoming.write(Bytes::copy_from_slice(chunk)).await.expect("written");
+            }
+            let file = incoming.finish("a.bin".to_owned()).await.expect("finished");
+            assert_eq!(file.size, length as u64);
+            assert!(fs::read(media.folder.join(&file.key)).expect("read") == whole, "{length}");
+            media.remove(&file.key).await;
+            assert!(content(&media).is_empty());
+        }
+        fs::remove_dir(&media.folder).expect("removed");
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_nothing() {
+        let media = media(10);
+        // The runtime's end waits for the blocking threads, so that everything is done when it is looked at.
+        let run = |work: &dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+            tokio::runtime::Runtime::new().expect("a runtime").block_on(work());
+            assert!(content(&media).is_empty());
+        };
+        run(&|| {
+            let media = media.clone();
+            Box::pin(async move {
+                let mut incoming = media.begin().await.expect("begun");
+                incoming.write(Bytes::from_static(b"0123456789")).await.expect("at the limit");
+                let over = incoming.write(Bytes::from_static(b"0")).await;
+                assert!(matches!(over, Err(StoreFileError::TooLarge)));
+            })
+        });
+        run(&|| {
+            let media = media.clone();
+            Box::pin(async move {
+                let mut incoming = media.begin().await.expect("begun");
+                incoming.write(Bytes::from_static(b"0123")).await.expect("written");
+                // Given up while the blocking thread has the file.
+                let mut finish = Box::pin(incoming.flush());
+                let waker = std::task::Waker::noop();
+                let _ = finish.as_mut().poll(&mut std::task::Context::from_waker(waker));
+            })
+        });
+        fs::remove_dir(&media.folder).expect("removed");
+    }
+
+    #[test]
+    fn a_sweep_takes_only_what_is_old_and_unknown() {
+        let media = media(10);
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+        for (name, old) in [("known", true), ("young.part", false), ("old.part", true), ("orphan", true)] {
+            let file = File::create(media.folder.join(name)).expect("made");
+            if old {
+                file.set_modified(long_ago).expect("aged");
+            }
+        }
+        media.sweep(&HashSet::from(["known".to_owned()])).expect("swept");
+        let mut left: Vec<_> =
+            content(&media).iter().map(|path| path.file_name().map(ToOwned::to_owned)).collect();
+        left.sort();
+        assert_eq!(left, [Some("known".into()), Some("young.part".into())]);
+        fs::remove_dir_all(&media.folder).expect("removed");
+    }
+}
