@@ -89,7 +89,10 @@ impl RefusalPages {
     ) -> Self {
         let finish = |status: StatusCode| {
             let mut page = renderer(status);
-            page.headers.extend(policy.common_headers());
+            for (name, value) in policy.common_headers() {
+                // Not `extend`, which would leave the page's own value beside the gate's.
+                page.headers.insert(name, value);
+            }
             page.headers.insert(CACHE_CONTROL, NO_STORE);
             page.headers.insert(CDN_CACHE_CONTROL, NO_STORE);
             page.headers.insert(CONTENT_LENGTH, HeaderValue::from(page.body.len()));
@@ -159,7 +162,9 @@ impl Refusal {
             }
         }
         if let Some(after) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            // Rounded up: earlier than the store asked for would be too early.
+            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         response
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::BoxError;
 
-/// Limits how often a record may be downloaded. The gate asks on every granted GET, never on HEAD.
+/// Limits how often a record may be downloaded. The gate reserves on every granted GET, never on HEAD.
 #[async_trait]
 pub trait UsageLimit<S: ?Sized, R: ?Sized>: Send + Sync {
     /// Sets one use aside for this subject and record, atomically.
@@ -12,6 +12,20 @@ pub trait UsageLimit<S: ?Sized, R: ?Sized>: Send + Sync {
     /// # Errors
     /// An error refuses the download with 503; it never grants.
     async fn reserve(&self, subject: &S, record: &R) -> Result<Use, BoxError>;
+
+    /// Whether this record is limited for this subject. Asked on HEAD, which spends nothing, yet must not be answered
+    /// with a URL that can be replayed either. Yes by default.
+    ///
+    /// # Errors
+    /// An error refuses the request with 503.
+    async fn limits(&self, subject: &S, record: &R) -> Result<bool, BoxError>
+    where
+        S: Sync,
+        R: Sync,
+    {
+        let _ = (subject, record);
+        Ok(true)
+    }
 }
 
 /// What [`UsageLimit::reserve`] found.

@@ -119,7 +119,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             Some(Some(permit)) => Some(permit),
             None => None,
         };
-        let reserved = self.reserve(record, head).await?;
+        let usage = self.reserve(record, head).await?;
         let download = record.download();
         let terms = download.terms().stricter(asked).stricter(imposed);
         let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
@@ -132,25 +132,32 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             });
         }
         let mut grant = Grant::new(download, plan, terms, self.audit_id, self.inner.observer.clone());
-        if reserved.is_some() {
+        if usage.limited {
             grant.limit_uses();
         }
-        match deliver_named(&*self.inner.strategy, grant, head).await {
-            Ok(response) => self.finish(response, head, permit, reserved).await,
+        let unfinished = Unfinished(Some(self));
+        let result = match deliver_named(&*self.inner.strategy, grant, head).await {
+            Ok(response) => self.finish(response, head, permit, usage.reserved).await,
             Err(error) => Err(self.delivery_failed(error)),
-        }
+        };
+        unfinished.end();
+        result
     }
 
     /// HEAD spends nothing, so nothing is set aside for it.
-    async fn reserve(&self, record: &R, head: &RequestHead) -> Result<Option<Held>, Refusal> {
-        let Some(limit) = self.inner.usage_limit.as_ref().filter(|_| *head.method() == Method::GET) else {
-            return Ok(None);
+    async fn reserve(&self, record: &R, head: &RequestHead) -> Result<Usage, Refusal> {
+        let Some(limit) = &self.inner.usage_limit else {
+            return Ok(Usage { limited: false, reserved: None });
         };
-        match limit.reserve(self.subject, record).await {
-            Ok(Use::Unlimited) => Ok(None),
-            Ok(Use::Reserved(reservation)) => Ok(Some(Held::new(reservation))),
-            Ok(Use::Spent) => Err(self.refuse(self.masked(Denial::Default), Reason::UsesSpent)),
-            Err(error) => Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error))),
+        let failed = |error| self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error));
+        if *head.method() == Method::HEAD {
+            let limited = limit.limits(self.subject, record).await.map_err(failed)?;
+            return Ok(Usage { limited, reserved: None });
+        }
+        match limit.reserve(self.subject, record).await.map_err(failed)? {
+            Use::Unlimited => Ok(Usage { limited: false, reserved: None }),
+            Use::Reserved(reservation) => Ok(Usage { limited: true, reserved: Some(Held::new(reservation)) }),
+            Use::Spent => Err(self.refuse(self.masked(Denial::Default), Reason::UsesSpent)),
         }
     }
 
@@ -169,8 +176,19 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         }
         let strategy =
             parts.extensions.get::<ServedBy>().map_or(self.inner.strategy.name(), ServedBy::strategy);
+        // What delivers nothing, such as 304, 412 and 416, spends nothing, whatever its body.
+        let redirects = parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED;
+        let mut reserved = reserved.filter(|_| parts.status.is_success() || redirects);
+        let delivery = parts.extensions.get::<Delivery>().copied();
         let length = body.remaining();
-        if length > 0 {
+        // The head alone delivers: an empty file, and a hand-off or a redirect with a body too. So the use is spent now.
+        if (length == 0 || redirects || delivery.is_some())
+            && let Some(held) = reserved.take()
+            && let Err(error) = held.commit().await
+        {
+            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error)));
+        }
+        if length > 0 && delivery.is_none() {
             if permit.is_some() || reserved.is_some() || self.inner.observer.is_some() {
                 let transfer = Transfer {
                     audit_id: self.audit_id,
@@ -185,28 +203,22 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             }
             return Ok(Response::from_parts(parts, body));
         }
-        // Without a body the use is spent now, if the answer delivers: a hand-off, a redirect, an empty file.
-        let delivers = parts.status.is_success()
-            || (parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED);
-        if let Some(held) = reserved.filter(|_| delivers)
-            && let Err(error) = held.commit().await
-        {
-            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error)));
-        }
-        let outcome = match parts.extensions.get::<Delivery>() {
-            Some(Delivery::HandedOff) => Outcome::HandedOff,
-            Some(Delivery::Redirected) => Outcome::Redirected,
-            None => Outcome::Sent { bytes: 0 },
-        };
-        if let Some(observer) = &self.inner.observer {
-            observer.observe(&Event::Delivered {
-                audit_id: self.audit_id,
-                strategy,
-                outcome,
-                duration: self.started.elapsed(),
-            });
-        }
+        self.delivered(
+            strategy,
+            match delivery {
+                Some(Delivery::HandedOff) => Outcome::HandedOff,
+                Some(Delivery::Redirected) => Outcome::Redirected,
+                None => Outcome::Sent { bytes: 0 },
+            },
+        );
         Ok(Response::from_parts(parts, body))
+    }
+
+    fn delivered(&self, strategy: &'static str, outcome: Outcome) {
+        if let Some(observer) = &self.inner.observer {
+            let (audit_id, duration) = (self.audit_id, self.started.elapsed());
+            observer.observe(&Event::Delivered { audit_id, strategy, outcome, duration });
+        }
     }
 
     fn delivery_failed(&self, error: DeliveryError) -> Refusal {
@@ -238,5 +250,28 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
     fn listener(&self) -> Option<(&dyn Observer, Option<Cow<'_, str>>)> {
         let observer = self.inner.observer.as_deref()?;
         Some((observer, self.inner.subject_label.as_ref().map(|label| label(self.subject))))
+    }
+}
+
+/// What the limit on uses says about one request.
+struct Usage {
+    limited: bool,
+    reserved: Option<Held>,
+}
+
+/// A grant whose end is still to come. If the request goes away first, nothing was sent, and that is its end.
+struct Unfinished<'a, 'b, S: Sync + ?Sized, R: Record>(Option<&'a Passage<'b, S, R>>);
+
+impl<S: Sync + ?Sized, R: Record> Unfinished<'_, '_, S, R> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<S: Sync + ?Sized, R: Record> Drop for Unfinished<'_, '_, S, R> {
+    fn drop(&mut self) {
+        if let Some(passage) = self.0 {
+            passage.delivered(passage.inner.strategy.name(), Outcome::Cut { bytes: 0 });
+        }
     }
 }
