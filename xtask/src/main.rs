@@ -1,2 +1,41 @@
-//! Under construction.
-fn main() {}
+//! The project's own commands: `cargo xtask help`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
+
+mod command;
+mod features;
+mod install;
+mod requirements;
+mod test;
+
+use std::process::ExitCode;
+
+use self::command::Failed;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--install]   every check and every test; ends with `N passed, N failed`
+                     --install fetches the programs that the tests run and that are missing
+  help               this text
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["test"] => test::run(false),
+        ["test", "--install"] => test::run(true),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(Failed(format!("no such command\n\n{HELP}"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask test`: every check and every test.
+
+use crate::command::{self, Failed, cargo, run_watched};
+use crate::{features, install};
+
+pub(crate) fn run(install: bool) -> Result<(), Failed> {
+    install::ensure(install)?;
+    checks()?;
+    let mut count = Count::default();
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    let succeeded = run_watched(&mut tests, |line| count.add(line))?;
+    println!("\n{} passed, {} failed", count.passed, count.failed);
+    if succeeded && count.failed == 0 && count.passed > 0 {
+        Ok(())
+    } else {
+        Err(Failed("the tests failed".to_owned()))
+    }
+}
+
+fn checks() -> Result<(), Failed> {
+    command::run(cargo().args(["fmt", "--all", "--check"]))?;
+    let clippy =
+        ["clippy", "--quiet", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    command::run(cargo().args(clippy))?;
+    let docs = ["doc", "--quiet", "--workspace", "--no-deps", "--all-features"];
+    command::run(cargo().env("RUSTDOCFLAGS", "-D warnings").args(docs))?;
+    features::check_each()
+}
+
+/// The sum of libtest's result lines.
+#[derive(Debug, Default, PartialEq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+impl Count {
+    /// Takes `test result: ok. 3 passed; 0 failed; ...` into account, and no other line.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split("; ") {
+            match count.split_once(' ').map(|(number, what)| (number.parse::<u64>(), what)) {
+                Some((Ok(number), "passed")) => self.passed += number,
+                Some((Ok(number), "failed")) => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_result_lines_count() {
+        let mut count = Count::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s",
+            "test a_name_with_5 passed ... ok",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
+        ] {
+            count.add(line);
+        }
+        assert_eq!(count, Count { passed: 4, failed: 2 });
+    }
+}
