@@ -2,7 +2,7 @@
 //!
 //! - [`download`] is a route for apps whose files are named by one path parameter.
 //! - [`Head`] is an extractor for apps with a handler of their own; the gate's response is an axum response as it is.
-//! - [`DownloadListener`] for [`axum::serve`] bounds what slow readers hold and cuts those that stopped reading.
+//! - [`DownloadListener`] for [`axum::serve`](fn@axum::serve) bounds what slow readers hold and cuts those that stopped reading.
 //! - [`compressible`] keeps compression layers away from downloads.
 //!
 //! ```

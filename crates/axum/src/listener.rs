@@ -19,7 +19,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 const UNSENT: u32 = 16 * 1024;
 
-/// A listener for [`axum::serve`] that is made for downloads.
+/// A listener for [`axum::serve`](fn@axum::serve) that is made for downloads.
 ///
 /// - `TCP_NODELAY`, so that no answer waits for an acknowledgement.
 /// - `TCP_NOTSENT_LOWAT`, so that the kernel does not hold megabytes for every slow reader. The send buffer itself stays

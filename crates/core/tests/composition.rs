@@ -1,0 +1,192 @@
+//! Everything can be a closure, shared, boxed away behind `dyn`, and combined.
+
+mod support;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::executor::block_on;
+use http::Response;
+use secure_download_core::{
+    Authorizer, Body, BoxError, Catalog, ContentPolicy, Decision, DeliveryError, DeliveryStrategy, Denial,
+    Download, Event, FileKey, FirstOf, Gate, Grant, Masking, Observer, RequestHead, Route, Router, ServedBy,
+    Terms, UrlSigner, authorize_with, find_with, signed_in,
+};
+use support::{Log, Strategy, allow, boxed, file, get, memory, one};
+
+#[derive(Clone)]
+struct User(&'static str);
+
+fn is_alice(user: &User, _: &Download) -> Decision {
+    Decision::allow_if(user.0 == "alice")
+}
+
+/// The same rule in every form that an app may write it in.
+fn forms_of_the_rule() -> Vec<(&'static str, Arc<dyn Authorizer<User, Download>>)> {
+    struct Written;
+    #[async_trait]
+    impl Authorizer<User, Download> for Written {
+        async fn authorize(&self, user: &User, file: &Download) -> Result<Decision, BoxError> {
+            Ok(is_alice(user, file))
+        }
+    }
+    let shared: Arc<dyn Authorizer<User, Download>> = Arc::new(Written);
+    let database = Arc::new(vec!["alice"]);
+    let looked_up = authorize_with(move |user: &User, _: &Download| {
+        let (database, name) = (Arc::clone(&database), user.0);
+        async move {
+            // As a real look-up does, it comes back later.
+            futures::pending!();
+            Ok(Decision::allow_if(database.contains(&name)))
+        }
+    });
+    vec![
+        ("a function", Arc::new(is_alice)),
+        ("a closure", Arc::new(|user: &User, file: &Download| is_alice(user, file))),
+        ("a type", Arc::new(Written)),
+        ("a shared trait object", Arc::new(shared)),
+        ("an async closure", Arc::new(looked_up)),
+    ]
+}
+
+/// Polls to the end, however often the future only yields.
+fn finish<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+    }
+}
+
+#[test]
+fn a_rule_may_be_written_in_many_ways() {
+    for (form, rule) in forms_of_the_rule() {
+        let gate = Gate::builder(one(file("a"))).authorizer(rule).strategy(memory(b"text")).build();
+        for (user, status) in [("alice", 200), ("bob", 404)] {
+            let answer = finish(gate.serve(&User(user), "known", &get()));
+            assert_eq!(answer.status(), status, "{form}: {user}");
+        }
+    }
+}
+
+#[test]
+fn signed_in_wraps_any_of_them() {
+    for (form, rule) in forms_of_the_rule() {
+        let gate =
+            Gate::builder(one(file("a"))).authorizer(signed_in(rule)).strategy(memory(b"text")).build();
+        for (subject, status) in [(None, 401), (Some(User("alice")), 200), (Some(User("bob")), 404)] {
+            assert_eq!(finish(gate.serve(&subject, "known", &get())).status(), status, "{form}");
+            let unknown = if subject.is_none() { 401 } else { 404 };
+            assert_eq!(finish(gate.serve(&subject, "x", &get())).status(), unknown, "{form}");
+        }
+    }
+}
+
+#[test]
+fn a_catalog_may_be_a_map_a_closure_or_shared() {
+    let map = || one(file("a"));
+    let closure = find_with(|id: &str| {
+        let found = (id == "known").then(|| file("a"));
+        async move { Ok(found) }
+    });
+    let failing = find_with(|_: &str| async { Err::<Option<Download>, _>(boxed("the database is down")) });
+    let shared: Arc<dyn Catalog<Record = Download>> = Arc::new(map());
+    let catalogs: [(Arc<dyn Catalog<Record = Download>>, u16, u16); 4] = [
+        (Arc::new(map()), 200, 404),
+        (Arc::new(closure), 200, 404),
+        (shared, 200, 404),
+        (Arc::new(failing), 503, 503),
+    ];
+    for (catalog, known, unknown) in catalogs {
+        let gate = Gate::builder(catalog).authorizer(allow::<(), Download>).strategy(memory(b"text")).build();
+        assert_eq!(block_on(gate.serve(&(), "known", &get())).status(), known);
+        assert_eq!(block_on(gate.serve(&(), "x", &get())).status(), unknown);
+    }
+}
+
+fn declining(name: &'static str) -> impl DeliveryStrategy {
+    Strategy(name, move |grant: Grant, _: &RequestHead| Err(grant.decline(name, "not mine")))
+}
+
+fn served_by(strategy: impl DeliveryStrategy + 'static, record: Download) -> (u16, Option<&'static str>) {
+    let gate = Gate::builder(one(record)).authorizer(allow::<(), Download>).strategy(strategy).build();
+    let response = block_on(gate.serve(&(), "known", &get()));
+    (response.status().as_u16(), response.extensions().get().map(ServedBy::strategy))
+}
+
+#[test]
+fn the_first_that_does_not_decline_serves() {
+    let failing =
+        Strategy("failing", |_: Grant, _: &RequestHead| Err(DeliveryError::BadGateway(boxed("nonsense"))));
+    let first_of = FirstOf::new(declining("accel")).or(declining("presign")).or(memory(b"text"));
+    assert_eq!(first_of.explain(), ["accel", "presign", "memory"]);
+    assert_eq!(served_by(first_of, file("a")), (200, Some("memory")));
+    assert_eq!(served_by(FirstOf::new(declining("a")).or(declining("b")), file("a")), (502, None));
+    // An error is no decline: the next strategy is not asked to hide it.
+    assert_eq!(served_by(FirstOf::new(failing).or(memory(b"text")), file("a")), (502, None));
+    let nested = FirstOf::new(FirstOf::new(declining("a")).or(declining("b"))).or(memory(b"text"));
+    assert_eq!(served_by(nested, file("a")), (200, Some("memory")));
+}
+
+#[test]
+fn a_router_takes_the_first_rule_that_holds() {
+    let router = Router::otherwise(memory(b"small"))
+        .when("large", |file| file.known_length().is_some_and(|length| length > 10), declining("presign"))
+        .when("public", |file| file.volume_name() == Some("public"), memory(b"public"));
+    for (record, rule, strategy) in [
+        (file("a"), "otherwise", "memory"),
+        (file("a").length(10), "otherwise", "memory"),
+        (file("a").length(11), "large", "presign"),
+        (file("a").length(11).volume("public"), "large", "presign"),
+        (file("a").volume("public"), "public", "memory"),
+    ] {
+        assert_eq!(router.explain(&record), Route { rule, strategy });
+        let status = if strategy == "presign" { 502 } else { 200 };
+        assert_eq!(served_by(router.clone(), record).0, status, "{rule}");
+    }
+    assert_eq!(format!("{router:?}"), r#"{"large": "presign", "public": "memory", "otherwise": "memory"}"#);
+}
+
+#[test]
+fn public_types_travel_between_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    fn check_send<T: Send + 'static>() {}
+    check::<Gate<Option<User>, Download>>();
+    check::<Gate<str, Download>>();
+    check::<Arc<dyn DeliveryStrategy>>();
+    check::<Arc<dyn Authorizer<User>>>();
+    check::<Arc<dyn Catalog<Record = Download>>>();
+    check::<Arc<dyn UrlSigner>>();
+    check::<Arc<dyn Observer>>();
+    check::<RequestHead>();
+    check::<FileKey>();
+    check::<ContentPolicy>();
+    check::<(Terms, Masking, Denial)>();
+    check_send::<Grant>();
+    check_send::<Body>();
+    check_send::<Response<Body>>();
+    check_send::<DeliveryError>();
+}
+
+#[test]
+fn an_observer_may_be_a_closure_and_a_gate_be_cloned() {
+    let log = Log::default();
+    let gate = Gate::builder(one(file("a")))
+        .authorizer(allow::<(), Download>)
+        .strategy(memory(b"text"))
+        .observer({
+            let log = log.clone();
+            move |event: &Event<'_>| {
+                if let Event::Granted { key, .. } = event {
+                    log.note(key.as_str());
+                }
+            }
+        })
+        .build();
+    let clone = gate.clone();
+    drop(gate);
+    drop(block_on(clone.serve(&(), "known", &get())));
+    assert_eq!(log.take(), ["a"]);
+}

@@ -1,0 +1,7 @@
+//! A grant cannot come from nothing.
+
+use secure_download_core::Grant;
+
+fn main() {
+    let _: Grant = Default::default();
+}

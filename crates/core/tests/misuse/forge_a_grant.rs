@@ -1,0 +1,9 @@
+//! A grant's fields are its own.
+
+use secure_download_core::{AuditId, Download, Grant, ResponsePlan, Terms};
+
+fn forged(download: Download, plan: ResponsePlan, audit_id: AuditId) -> Grant {
+    Grant { download, plan, terms: Terms::new(), limited: false, audit_id, observer: None }
+}
+
+fn main() {}

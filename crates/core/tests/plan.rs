@@ -1,0 +1,196 @@
+//! The headers that every client must end up seeing.
+
+mod support;
+
+use std::time::Duration;
+
+use http::Method;
+use secure_download_core::{
+    CachePolicy, ContentPolicy, CrossOriginPolicy, Download, Gate, Representation, RequestHead, ResponsePlan,
+    Selection,
+};
+use support::{Answer, allow, fields, file, head, now, one, plan_for};
+
+/// The fields of a plan, without those that are the same for all.
+fn special(plan: &ResponsePlan) -> Vec<(String, String)> {
+    let common = ["x-content-type-options", "referrer-policy", "cdn-cache-control"];
+    fields(plan.headers()).into_iter().filter(|(name, _)| !common.contains(&name.as_str())).collect()
+}
+
+#[test]
+fn a_plan_without_wishes_is_the_strictest() {
+    let plan = plan_for(file("a/b"), ContentPolicy::new());
+    let expected = [
+        ("cache-control", "private, no-store"),
+        ("cdn-cache-control", "no-store"),
+        ("content-disposition", "attachment; filename=\"download\""),
+        ("content-type", "application/octet-stream"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    assert_eq!(fields(plan.headers()), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn records_and_policies_shape_the_plan() {
+    let sandbox = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
+                   base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+    let viewer = "default-src 'none'; object-src 'self'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; \
+                  form-action 'none'; frame-ancestors 'self'";
+    let strict = ContentPolicy::new();
+    let named = |name: &str, media_type: &str| file("a").filename(name).content_type(media_type);
+    type Row<'a> = (Download, ContentPolicy, &'a str, &'a str, Option<&'a str>);
+    let cases: [Row<'_>; 9] = [
+        (named("a.png", "image/png"), strict, "image/png", "attachment; filename=\"a.png\"", None),
+        (
+            named("a.png", "image/png").inline(),
+            strict,
+            "image/png",
+            "inline; filename=\"a.png\"",
+            Some(sandbox),
+        ),
+        (named("a.html", "text/html").inline(), strict, "text/html", "attachment; filename=\"a.html\"", None),
+        (
+            named("a.svg", "image/svg+xml").inline(),
+            strict,
+            "image/svg+xml",
+            "attachment; filename=\"a.svg\"",
+            None,
+        ),
+        (
+            named("a.js", "text/javascript"),
+            strict,
+            "application/octet-stream",
+            "attachment; filename=\"a.js\"",
+            None,
+        ),
+        (
+            named("a.pdf", "application/pdf").inline(),
+            strict,
+            "application/pdf",
+            "attachment; filename=\"a.pdf\"",
+            None,
+        ),
+        (
+            named("a.pdf", "application/pdf").inline(),
+            strict.inline_pdf(),
+            "application/pdf",
+            "inline; filename=\"a.pdf\"",
+            Some(viewer),
+        ),
+        (
+            named("a.html", "text/html").inline(),
+            strict.danger_inline_active_content(),
+            "text/html",
+            "inline; filename=\"a.html\"",
+            Some(sandbox),
+        ),
+        (
+            named("ä \"b\"; c%20.pdf", "application/pdf"),
+            strict,
+            "application/pdf",
+            "attachment; filename=\"_ _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
+            None,
+        ),
+    ];
+    for (record, policy, content_type, disposition, sandboxed) in cases {
+        let name = record.raw_filename().map(str::to_owned);
+        let plan = plan_for(record, policy);
+        let value = |header: &str| plan.headers().get(header).map(|value| value.to_str().expect("ASCII"));
+        assert_eq!(value("content-type"), Some(content_type), "{name:?}");
+        assert_eq!(value("content-disposition"), Some(disposition), "{name:?}");
+        assert_eq!(value("content-security-policy"), sandboxed, "{name:?}");
+    }
+}
+
+#[test]
+fn caches_of_others_never_keep_a_download() {
+    let hour = CachePolicy::Private { max_age: Duration::from_secs(3600) };
+    let plan = plan_for(file("a").cache(hour), ContentPolicy::new());
+    let fields = special(&plan);
+    let value = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    assert_eq!(value("cache-control"), Some("private, max-age=3600"));
+    assert_eq!(value("vary"), Some("Cookie, Authorization"));
+    assert_eq!(plan.headers()["cdn-cache-control"], "no-store");
+}
+
+#[test]
+fn the_resource_policy_is_the_apps_choice() {
+    for (policy, value) in [
+        (CrossOriginPolicy::SameOrigin, "same-origin"),
+        (CrossOriginPolicy::SameSite, "same-site"),
+        (CrossOriginPolicy::CrossOrigin, "cross-origin"),
+    ] {
+        let policy = ContentPolicy::new().cross_origin(policy);
+        assert_eq!(plan_for(file("a"), policy).headers()["cross-origin-resource-policy"], value);
+        let gate = Gate::builder(one(file("a")))
+            .authorizer(allow::<(), Download>)
+            .strategy(support::memory(b"text"))
+            .content_policy(policy)
+            .build();
+        let refused = Answer::of(futures::executor::block_on(gate.serve(&(), "x", &support::get())));
+        assert_eq!(refused.header("cross-origin-resource-policy"), Some(value), "refusals too");
+    }
+}
+
+/// The answer that the plan gives to a request for ten bytes.
+fn selected(request: &RequestHead) -> Answer {
+    let plan = plan_for(file("a").content_type("text/plain").inline(), ContentPolicy::new());
+    let etag = secure_download_core::ETag::strong("v1");
+    let found = Representation { length: 10, etag, last_modified: Some(now() - Duration::from_secs(3600)) };
+    match plan.select(request, &found, now()) {
+        Selection::Answered(response) => Answer::of(response),
+        Selection::Send(sending) => {
+            let bytes = bytes::Bytes::from_static(b"0123456789");
+            let body = support::body_of(sending.parts().clone(), &bytes);
+            Answer::of(sending.with_body(body))
+        }
+    }
+}
+
+#[test]
+fn each_status_carries_its_own_fields_and_no_more() {
+    let all = [
+        "accept-ranges",
+        "cache-control",
+        "cdn-cache-control",
+        "content-disposition",
+        "content-length",
+        "content-security-policy",
+        "content-type",
+        "cross-origin-resource-policy",
+        "etag",
+        "last-modified",
+        "referrer-policy",
+        "x-content-type-options",
+    ];
+    let partial = [&all[..4], &["content-length", "content-range"], &all[5..]].concat();
+    let bare = [
+        "cache-control",
+        "cdn-cache-control",
+        "content-length",
+        "cross-origin-resource-policy",
+        "referrer-policy",
+        "x-content-type-options",
+    ];
+    let beyond = [&["accept-ranges"], &bare[..3], &["content-range"], &bare[3..]].concat();
+    let cases: [(support::Fields<'_>, u16, &[&str], &str); 5] = [
+        (&[], 200, &all, "0123456789"),
+        (&[("range", "bytes=2-4")], 206, &partial, "234"),
+        (&[("if-none-match", "\"v1\"")], 304, &["cache-control", "cdn-cache-control", "etag"], ""),
+        (&[("if-match", "\"v2\"")], 412, &bare, ""),
+        (&[("range", "bytes=10-")], 416, &beyond, ""),
+    ];
+    for (request, status, names, body) in cases {
+        let answer = selected(&head(&Method::GET, request));
+        assert_eq!(answer.status, status, "{request:?}");
+        let present: Vec<_> = answer.fields().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(present, names, "{request:?}");
+        assert_eq!(answer.body, body.as_bytes(), "{request:?}");
+    }
+    let of_head = selected(&head(&Method::HEAD, &[("range", "bytes=2-4")]));
+    let of_get = selected(&head(&Method::GET, &[]));
+    assert_eq!((of_head.status, of_head.fields()), (of_get.status, of_get.fields()));
+    assert!(of_head.body.is_empty());
+}
