@@ -43,6 +43,17 @@ impl Http1 {
         self.stream.flush().await.expect("sent");
     }
 
+    /// Sends a request with a body without waiting for its answer.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub async fn send_with_body(&mut self, method: &str, target: &str, fields: &[String], body: &[u8]) {
+        let length = format!("Content-Length: {}", body.len());
+        self.send(method, target, &[fields, &[length]].concat()).await;
+        self.stream.write_all(body).await.expect("sent");
+        self.stream.flush().await.expect("sent");
+    }
+
     /// Receives the answer to the next request, which was of this method.
     ///
     /// # Panics

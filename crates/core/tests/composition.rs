@@ -21,8 +21,10 @@ fn is_alice(user: &User, _: &Download) -> Decision {
     Decision::allow_if(user.0 == "alice")
 }
 
+type Rule = Arc<dyn Authorizer<User, Download>>;
+
 /// The same rule in every form that an app may write it in.
-fn forms_of_the_rule() -> Vec<(&'static str, Arc<dyn Authorizer<User, Download>>)> {
+fn forms_of_the_rule() -> Vec<(&'static str, Rule)> {
     struct Written;
     #[async_trait]
     impl Authorizer<User, Download> for Written {
@@ -30,7 +32,7 @@ fn forms_of_the_rule() -> Vec<(&'static str, Arc<dyn Authorizer<User, Download>>
             Ok(is_alice(user, file))
         }
     }
-    let shared: Arc<dyn Authorizer<User, Download>> = Arc::new(Written);
+    let shared: Rule = Arc::new(Written);
     let database = Arc::new(vec!["alice"]);
     let looked_up = authorize_with(move |user: &User, _: &Download| {
         let (database, name) = (Arc::clone(&database), user.0);

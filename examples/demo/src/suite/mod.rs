@@ -1,0 +1,24 @@
+//! The black-box tests that every demo application passes, with every strategy: the program is started as a person
+//! starts it and driven over its socket. What is checked is the contract, so nothing here knows the code.
+#![expect(clippy::missing_panics_doc, reason = "a test panics where it fails")]
+
+mod accounts;
+mod downloads;
+mod program;
+mod refusals;
+mod uploads;
+mod visitor;
+
+pub use self::program::Demo;
+pub use self::visitor::{Upload, Visitor};
+
+/// Runs everything against one demo application, given the path of its program and arguments that choose the strategy.
+pub async fn run(program: &str, arguments: &[&str]) {
+    let demo = Demo::start(program, arguments).await;
+    accounts::check(&demo).await;
+    uploads::check(&demo).await;
+    downloads::check(&demo).await;
+    refusals::check(&demo).await;
+    demo.stop().await;
+    program::check_starting(program).await;
+}

@@ -1,0 +1,138 @@
+//! [`Demo`]: the program under test.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// A program that says nothing for so long has failed the test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running demo with a data folder of its own.
+#[derive(Debug)]
+pub struct Demo {
+    address: SocketAddr,
+    child: Child,
+    log: Log,
+    data: TempDir,
+}
+
+/// What the program wrote to standard error, line by line.
+#[derive(Debug, Clone, Default)]
+struct Log {
+    lines: Arc<Mutex<Vec<String>>>,
+    grown: Arc<Notify>,
+}
+
+impl Demo {
+    /// Starts the program on a free port and waits until it says where it listens.
+    pub async fn start(program: &str, arguments: &[&str]) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut child = command(program, &data)
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .spawn()
+            .expect("the program starts");
+        let log = Log::default();
+        let mut errors = BufReader::new(child.stderr.take().expect("piped")).lines();
+        tokio::spawn({
+            let log = log.clone();
+            async move {
+                while let Ok(Some(line)) = errors.next_line().await {
+                    log.lines.lock().expect("not poisoned").push(line);
+                    log.grown.notify_waiters();
+                }
+            }
+        });
+        let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let ready = timeout(PATIENCE, output.next_line()).await.expect("in time").expect("text");
+        let ready = ready.unwrap_or_else(|| panic!("it ended: {:?}", log.lines.lock()));
+        let address = ready.strip_prefix("listening on http://").expect(&ready).parse().expect(&ready);
+        Self { address, child, log, data }
+    }
+
+    /// Where a browser would go.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// The folder that holds its database and files.
+    #[must_use]
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// Waits for a log line that begins so, and returns the fields behind that beginning.
+    pub async fn logged(&self, beginning: &str) -> Vec<String> {
+        let wait = async {
+            loop {
+                let grown = self.log.grown.notified();
+                if let Some(line) = self.find(beginning) {
+                    return line.split_whitespace().map(str::to_owned).collect();
+                }
+                grown.await;
+            }
+        };
+        timeout(PATIENCE, wait)
+            .await
+            .unwrap_or_else(|_| panic!("no line `{beginning}`: {:?}", self.log.lines))
+    }
+
+    fn find(&self, beginning: &str) -> Option<String> {
+        let lines = self.log.lines.lock().expect("not poisoned");
+        lines.iter().find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
+    }
+
+    /// The whole log so far.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().expect("not poisoned").join("\n")
+    }
+
+    /// Interrupts it as Ctrl-C does, and sees it end well.
+    pub async fn stop(mut self) {
+        let process = rustix::process::Pid::from_raw(self.process_id().cast_signed()).expect("a process");
+        rustix::process::kill_process(process, rustix::process::Signal::INT).expect("interrupted");
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status");
+        assert!(status.success(), "Ctrl-C ends it well: {status}");
+    }
+}
+
+fn command(program: &str, data: &TempDir) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--data").arg(data.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// What the command line refuses, with one clear line.
+pub(super) async fn check_starting(program: &str) {
+    for (arguments, says) in [
+        (&["--listen", "0.0.0.0:0"][..], "sample users"),
+        (&["--listen", "0.0.0.0:0", "--user", "alice:alice"], "sample users"),
+        (&["--strategy", "pigeon"], "pigeon"),
+        (&["--listen", "here"], "HOST:PORT"),
+        (&["--user", "nobody"], "NAME:PASSWORD"),
+    ] {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut command = command(program, &data);
+        let output =
+            timeout(PATIENCE, command.args(arguments).output()).await.expect("it ends").expect("text");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains(says), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty(), "it must not claim to listen");
+    }
+}

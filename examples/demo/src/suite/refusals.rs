@@ -1,0 +1,70 @@
+//! What nobody may do, and what makes no sense.
+
+use http::StatusCode;
+
+use super::{Demo, Visitor};
+
+pub(super) async fn check(demo: &Demo) {
+    let address = demo.address();
+    let mut alice = Visitor::signed_in(address, "alice").await;
+    let mut nobody = Visitor::anonymous(address);
+    let known = format!("/files/{}", alice.listed().await[0]);
+
+    let mut first = None;
+    for target in [&known, "/files/6f1f4bd4-54dd-4d51-9f33-d4b3c8d5a1ee", "/files/x", "/files/..%2f..%2fetc"]
+    {
+        let mut refused = nobody.get(target).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{target}");
+        assert!(refused.field("www-authenticate").is_some(), "RFC 9110 section 15.5.2");
+        assert!(String::from_utf8_lossy(&refused.body).contains("href=\"/login\""));
+        refused.headers.remove("date");
+        let first = first.get_or_insert_with(|| refused.clone());
+        assert_eq!((&refused.headers, &refused.body), (&first.headers, &first.body), "{target}");
+    }
+    for (action, form) in [("share", &[("with", "bob")][..]), ("delete", &[])] {
+        assert_eq!(nobody.post(&format!("{known}/{action}"), form).await.status, StatusCode::UNAUTHORIZED);
+    }
+
+    for target in
+        ["/files/%ff", "/files/a%00b", "/files/", "/nowhere", "/assets/../demo.db", "/assets/demo.db", "/d/x"]
+    {
+        let answer = alice.get(target).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{target}");
+        assert!(answer.field("content-type").is_some_and(|kind| kind.starts_with("text/html")), "{target}");
+    }
+
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        let answer = alice.ask(method, &known, &["Content-Length: 0"]).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(answer.field("allow"), Some("GET, HEAD"), "{method}");
+    }
+    for overriding in ["X-HTTP-Method-Override: DELETE", "X-Method-Override: DELETE"] {
+        assert_eq!(alice.ask("GET", &known, &[overriding]).await.status, StatusCode::OK);
+    }
+
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    for (field, status) in [
+        ("Sec-Fetch-Site: cross-site", StatusCode::FORBIDDEN),
+        ("Sec-Fetch-Site: same-site", StatusCode::FORBIDDEN),
+        ("Origin: http://evil.example", StatusCode::FORBIDDEN),
+        ("Origin: null", StatusCode::FORBIDDEN),
+        ("Sec-Fetch-Site: same-origin", StatusCode::SEE_OTHER),
+        // The clients of the tests call every host so.
+        ("Origin: http://test", StatusCode::SEE_OTHER),
+    ] {
+        let mut visitor = Visitor::anonymous(address);
+        let answer = visitor.send("/login", &[form, field], b"username=alice&password=alice").await;
+        assert_eq!(answer.status, status, "{field}");
+    }
+
+    for (fields, body, status) in [
+        (&["Content-Type: application/json"][..], &b"{}"[..], StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (&[], b"", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (&[form], &[b'a'; 100_000], StatusCode::PAYLOAD_TOO_LARGE),
+        (&[form], b"%ff%00=%&&==", StatusCode::UNAUTHORIZED),
+    ] {
+        assert_eq!(nobody.send("/login", fields, body).await.status, status);
+    }
+    assert_eq!(nobody.ask("DELETE", "/", &[]).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(!demo.log().contains("session="), "no cookie in the log");
+}

@@ -1,0 +1,129 @@
+//! [`Visitor`]: somebody with a browser, as far as HTTP is concerned.
+
+use std::net::SocketAddr;
+
+use http::StatusCode;
+use system_tests::{Answer, Http1};
+
+/// A visitor with cookies of their own. Every request is one connection.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    address: SocketAddr,
+    cookies: Vec<(String, String)>,
+}
+
+/// A file to upload.
+#[derive(Debug, Clone, Copy)]
+pub struct Upload<'a> {
+    /// As it stands in the form, quotes as `%22`.
+    pub name: &'a str,
+    /// The content.
+    pub content: &'a [u8],
+}
+
+/// Nobody's content holds it.
+const BOUNDARY: &str = "----the-end-of-a-part-1b87f3";
+
+impl Visitor {
+    /// Somebody who is not signed in.
+    #[must_use]
+    pub fn anonymous(address: SocketAddr) -> Self {
+        Self { address, cookies: Vec::new() }
+    }
+
+    /// Somebody whose password is the name, as the sample users' are.
+    pub async fn signed_in(address: SocketAddr, name: &str) -> Self {
+        let mut visitor = Self::anonymous(address);
+        let answer = visitor.post("/login", &[("username", name), ("password", name)]).await;
+        assert_eq!((answer.status, answer.field("location")), (StatusCode::SEE_OTHER, Some("/")));
+        visitor
+    }
+
+    /// A request with extra fields and no body.
+    pub async fn ask(&mut self, method: &str, target: &str, fields: &[&str]) -> Answer {
+        let mut connection = Http1::connect(self.address).await;
+        let fields = self.with_cookies(fields);
+        connection.send(method, target, &fields).await;
+        let answer = connection.receive(method).await;
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    /// A plain GET.
+    pub async fn get(&mut self, target: &str) -> Answer {
+        self.ask("GET", target, &[]).await
+    }
+
+    /// A request with a body.
+    pub async fn send(&mut self, target: &str, fields: &[&str], body: &[u8]) -> Answer {
+        let mut connection = Http1::connect(self.address).await;
+        let fields = self.with_cookies(fields);
+        connection.send_with_body("POST", target, &fields, body).await;
+        let answer = connection.receive("POST").await;
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    /// Sends a short form.
+    pub async fn post(&mut self, target: &str, form: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.send(target, &["Content-Type: application/x-www-form-urlencoded"], body.as_bytes()).await
+    }
+
+    /// Uploads, and returns the id under which the file is listed then: the first in the list.
+    pub async fn upload(&mut self, file: Upload<'_>) -> String {
+        let answer = self.try_upload(file).await;
+        assert_eq!((answer.status, answer.field("location")), (StatusCode::SEE_OTHER, Some("/")));
+        self.listed().await.swap_remove(0)
+    }
+
+    /// Uploads, whatever comes of it.
+    pub async fn try_upload(&mut self, file: Upload<'_>) -> Answer {
+        let mut body = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n",
+            file.name
+        )
+        .into_bytes();
+        body.extend_from_slice(file.content);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let content_type = format!("Content-Type: multipart/form-data; boundary={BOUNDARY}");
+        self.send("/upload", &[&content_type], &body).await
+    }
+
+    /// The ids on the page, in order.
+    pub async fn listed(&mut self) -> Vec<String> {
+        let page = self.get("/").await;
+        assert_eq!(page.status, StatusCode::OK);
+        let page = String::from_utf8(page.body).expect("UTF-8");
+        let mut ids: Vec<String> = Vec::new();
+        for id in page.split("href=\"/files/").skip(1).filter_map(|rest| rest.get(..36)) {
+            if ids.last().is_none_or(|last| last != id) {
+                ids.push(id.to_owned());
+            }
+        }
+        ids
+    }
+
+    fn with_cookies(&self, fields: &[&str]) -> Vec<String> {
+        let mut fields: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
+        if !self.cookies.is_empty() {
+            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            fields.push(format!("Cookie: {}", pairs.join("; ")));
+        }
+        fields.push("Connection: close".to_owned());
+        fields
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for line in answer.headers.get_all("set-cookie") {
+            let line = line.to_str().expect("ASCII");
+            let pair = line.split(';').next().unwrap_or_default();
+            let (name, value) = pair.split_once('=').expect(line);
+            self.cookies.retain(|(kept, _)| kept != name);
+            if !line.to_ascii_lowercase().contains("max-age=0") {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+}
