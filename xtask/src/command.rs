@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 /// Why a command of this program failed, in a line or two.
 #[derive(Debug)]
 pub(crate) struct Failed(pub(crate) String);
@@ -19,6 +21,17 @@ pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root());
     command
+}
+
+/// What cargo knows of the workspace's own packages.
+pub(crate) fn metadata() -> Result<Value, Failed> {
+    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    serde_json::from_str(&metadata).map_err(|error| Failed(format!("cargo metadata: {error}")))
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target() -> Result<PathBuf, Failed> {
+    Ok(root().join(metadata()?["target_directory"].as_str().unwrap_or("target")))
 }
 
 /// Says what is about to run, runs it, and fails if it fails.

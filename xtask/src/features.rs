@@ -1,9 +1,7 @@
 //! The published crates, each with nothing but itself and with each of its features: a build of the whole workspace
 //! unifies features and hides what one crate forgot to ask for.
 
-use serde_json::Value;
-
-use crate::command::{Failed, cargo, output, run};
+use crate::command::{Failed, cargo, metadata, run};
 
 pub(crate) fn check_each() -> Result<(), Failed> {
     for (package, features) in published()? {
@@ -22,9 +20,7 @@ pub(crate) fn check_each() -> Result<(), Failed> {
 
 /// Every package that may be published, and its features.
 pub(crate) fn published() -> Result<Vec<(String, Vec<String>)>, Failed> {
-    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Value =
-        serde_json::from_str(&metadata).map_err(|error| Failed(format!("cargo metadata: {error}")))?;
+    let metadata = metadata()?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     Ok(packages
         // `publish = false` is an empty list of registries.

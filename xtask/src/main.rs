@@ -4,6 +4,7 @@
 mod command;
 mod features;
 mod install;
+mod load;
 mod requirements;
 mod test;
 
@@ -16,6 +17,7 @@ cargo xtask COMMAND
 
   test [--install]   every check and every test; ends with `N passed, N failed`
                      --install fetches the programs that the tests run and that are missing
+  load readers       a thousand slow readers of one large file on the demo
   help               this text
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match arguments[..] {
         ["test"] => test::run(false),
         ["test", "--install"] => test::run(true),
+        ["load", "readers"] => load::readers(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -72,7 +72,8 @@ fn a_use_is_spent_by_what_leaves_and_returned_otherwise() {
     let unmatched: Fields<'_> = &[("if-match", "\"x\"")];
     let beyond: Fields<'_> = &[("range", "bytes=99-")];
     let part: Fields<'_> = &[("range", "bytes=1-2")];
-    let cases: [(_, Arc<dyn DeliveryStrategy>, Fields<'_>, u16, &[&str]); 11] = [
+    type Case<'a> = (&'a str, Arc<dyn DeliveryStrategy>, Fields<'a>, u16, &'a [&'a str]);
+    let cases: [Case<'_>; 11] = [
         ("bytes", Arc::new(memory(b"text")), &[], 200, &["reserve", "commit"]),
         ("a part", Arc::new(memory(b"text")), part, 206, &["reserve", "commit"]),
         ("an empty file", Arc::new(memory(b"")), &[], 200, &["reserve", "commit"]),

@@ -18,7 +18,7 @@ use super::recycle::Recycled;
 /// What a slow reader holds.
 const SMALLEST: usize = 4 * 1024;
 /// What every reader starts with.
-const FIRST: usize = 16 * 1024;
+const FIRST: usize = SMALLEST;
 /// What a fast reader gets. Larger chunks were measured to gain nothing.
 const LARGEST: usize = 64 * 1024;
 

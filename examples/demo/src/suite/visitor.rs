@@ -105,11 +105,17 @@ impl Visitor {
         ids
     }
 
+    /// The `Cookie` line that this visitor sends.
+    #[must_use]
+    pub fn cookie_line(&self) -> String {
+        let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("Cookie: {}", pairs.join("; "))
+    }
+
     fn with_cookies(&self, fields: &[&str]) -> Vec<String> {
         let mut fields: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
         if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            fields.push(format!("Cookie: {}", pairs.join("; ")));
+            fields.push(self.cookie_line());
         }
         fields.push("Connection: close".to_owned());
         fields
