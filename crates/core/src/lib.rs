@@ -69,4 +69,4 @@ pub use self::router::{FirstOf, Route, Router};
 pub use self::signer::{SignError, SignedUrl, UrlSigner};
 pub use self::strategy::{Delivery, DeliveryStrategy, ServedBy};
 pub use self::terms::Terms;
-pub use self::usage::{Reservation, UsageLimit, Use};
+pub use self::usage::{Availability, Reservation, UsageLimit, Use};

@@ -13,19 +13,23 @@ pub trait UsageLimit<S: ?Sized, R: ?Sized>: Send + Sync {
     /// An error refuses the download with 503; it never grants.
     async fn reserve(&self, subject: &S, record: &R) -> Result<Use, BoxError>;
 
-    /// Whether this record is limited for this subject. Asked on HEAD, which spends nothing, yet must not be answered
-    /// with a URL that can be replayed either. Yes by default.
+    /// What a GET would find, with nothing set aside. Asked on HEAD, which spends nothing, yet must neither tell of a
+    /// record whose uses are spent nor be answered with a URL that can be replayed.
     ///
     /// # Errors
     /// An error refuses the request with 503.
-    async fn limits(&self, subject: &S, record: &R) -> Result<bool, BoxError>
-    where
-        S: Sync,
-        R: Sync,
-    {
-        let _ = (subject, record);
-        Ok(true)
-    }
+    async fn look(&self, subject: &S, record: &R) -> Result<Availability, BoxError>;
+}
+
+/// What [`UsageLimit::look`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    /// This record is not limited for this subject.
+    Unlimited,
+    /// A use is left.
+    Limited,
+    /// No use is left: refused like a denied record.
+    Spent,
 }
 
 /// What [`UsageLimit::reserve`] found.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures::executor::block_on;
 use http::{Method, Response};
 use secure_download_core::{
-    Authorizer, Body, BoxError, Catalog, Decision, Denial, Download, Gate, Grant, Record, RequestHead,
-    Reservation, UsageLimit, Use,
+    Authorizer, Availability, Body, BoxError, Catalog, Decision, Denial, Download, Gate, Grant, Record,
+    RequestHead, Reservation, UsageLimit, Use,
 };
 use support::{Log, Strategy, boxed, file, head};
 
@@ -78,6 +78,12 @@ impl UsageLimit<str, Row> for Fake {
         self.1.note(format!("reserve {subject}"));
         let free = self.0.reserve.map_err(boxed)?;
         Ok(if free { Use::Reserved(Box::new(Spend(self.1.clone()))) } else { Use::Spent })
+    }
+
+    async fn look(&self, subject: &str, _: &Row) -> Result<Availability, BoxError> {
+        self.1.note(format!("look {subject}"));
+        let free = self.0.reserve.map_err(boxed)?;
+        Ok(if free { Availability::Limited } else { Availability::Spent })
     }
 }
 
@@ -170,9 +176,12 @@ fn method_overrides_are_ignored() {
 }
 
 #[test]
-fn head_takes_every_step_but_the_reservation() {
+fn head_looks_where_get_reserves() {
     let log = Log::default();
     let response = block_on(gate(ALL_ALLOW, &log).serve("alice", "7", &head(&Method::HEAD, &[])));
     assert_eq!(response.status(), 200);
-    assert_eq!(log.take(), ["admits alice", "find 7", "authorize alice", "download", "deliver a/b"]);
+    assert_eq!(
+        log.take(),
+        ["admits alice", "find 7", "authorize alice", "look alice", "download", "deliver a/b"]
+    );
 }

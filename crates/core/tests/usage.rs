@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use http::Method;
 use secure_download_core::{
-    Body, BodyError, BoxError, Delivery, DeliveryError, DeliveryStrategy, Download, Gate, Grant, RequestHead,
-    Reservation, UsageLimit, Use,
+    Availability, Body, BodyError, BoxError, Delivery, DeliveryError, DeliveryStrategy, Download, Gate,
+    Grant, RequestHead, Reservation, UsageLimit, Use,
 };
 use support::{Fields, Log, Strategy, allow, boxed, drain, elsewhere, file, get, head, memory, next, one};
 
@@ -39,6 +39,15 @@ impl UsageLimit<(), Download> for Limit {
                 self.1.note("reserve");
                 Ok(Use::Reserved(Box::new(Reserved(self.0, self.1.clone()))))
             }
+        }
+    }
+
+    async fn look(&self, (): &(), _: &Download) -> Result<Availability, BoxError> {
+        match self.0 {
+            Store::Spent => Ok(Availability::Spent),
+            Store::Unlimited => Ok(Availability::Unlimited),
+            Store::FailsToReserve => Err(boxed("the store is down")),
+            Store::Works | Store::FailsToCommit => Ok(Availability::Limited),
         }
     }
 }
@@ -149,9 +158,12 @@ fn without_a_use_there_is_no_delivery() {
             Ok(http::Response::new(Body::full(Bytes::from_static(b"text"))))
         });
         let log = Log::default();
-        let response = block_on(gate(store, strategy, &log).serve(&(), "known", &get()));
-        assert_eq!(response.status(), status);
-        assert_eq!(delivered.take().len(), usize::from(status == 200));
+        let gate = gate(store, strategy, &log);
+        for method in [Method::GET, Method::HEAD] {
+            let response = block_on(gate.serve(&(), "known", &head(&method, &[])));
+            assert_eq!(response.status(), status, "{method}");
+            assert_eq!(delivered.take().len(), usize::from(status == 200), "{method}");
+        }
     }
 }
 

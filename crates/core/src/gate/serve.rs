@@ -12,7 +12,7 @@ use crate::concurrency::Permit;
 use crate::router::deliver_named;
 use crate::strategy::{Delivery, ServedBy};
 use crate::tracking::{Held, Tracking, Transfer};
-use crate::usage::Use;
+use crate::usage::{Availability, Use};
 use crate::{
     AuditId, Body, Decision, DeliveryError, Denial, Event, Grant, Masking, Observer, Outcome, Reason, Record,
     Refusal, RequestHead, ResponsePlan, Terms,
@@ -150,14 +150,18 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             return Ok(Usage { limited: false, reserved: None });
         };
         let failed = |error| self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error));
+        let spent = || self.refuse(self.masked(Denial::Default), Reason::UsesSpent);
         if *head.method() == Method::HEAD {
-            let limited = limit.limits(self.subject, record).await.map_err(failed)?;
-            return Ok(Usage { limited, reserved: None });
+            return match limit.look(self.subject, record).await.map_err(failed)? {
+                Availability::Unlimited => Ok(Usage { limited: false, reserved: None }),
+                Availability::Limited => Ok(Usage { limited: true, reserved: None }),
+                Availability::Spent => Err(spent()),
+            };
         }
         match limit.reserve(self.subject, record).await.map_err(failed)? {
             Use::Unlimited => Ok(Usage { limited: false, reserved: None }),
             Use::Reserved(reservation) => Ok(Usage { limited: true, reserved: Some(Held::new(reservation)) }),
-            Use::Spent => Err(self.refuse(self.masked(Denial::Default), Reason::UsesSpent)),
+            Use::Spent => Err(spent()),
         }
     }
 
