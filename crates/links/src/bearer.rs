@@ -1,0 +1,81 @@
+//! [`LinkBearer`]: somebody with a redeemed link, as the subject of a gate.
+
+use async_trait::async_trait;
+use secure_download_core::{Availability, BoxError, Reservation, UsageLimit, Use};
+
+use crate::claims::LinkClaims;
+use crate::links::Links;
+use crate::store::{Lease, LeaseState};
+
+/// Who asks, when somebody came with a link: not a user, but the holder of one lease. From [`Links::bearer`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkBearer {
+    pub(crate) claims: LinkClaims,
+    pub(crate) lease: Lease,
+}
+
+impl LinkBearer {
+    /// What the link says.
+    #[must_use]
+    pub fn claims(&self) -> &LinkClaims {
+        &self.claims
+    }
+}
+
+/// Counts uses: give a clone of the same [`Links`] to the gate's
+/// [`usage_limit`](secure_download_core::GateBuilder::usage_limit).
+///
+/// A use is spent when the first byte, the hand-off or the redirect leaves. When delivery fails before that, the use is
+/// given back at once, and the same client may try again while its lease lasts. What resumes a download that has begun is
+/// part of the same use. A gate that is not told to count spends nothing: every use is left again when its lease ends.
+#[async_trait]
+impl<R: Sync + ?Sized> UsageLimit<Option<LinkBearer>, R> for Links {
+    async fn reserve(&self, subject: &Option<LinkBearer>, _: &R) -> Result<Use, BoxError> {
+        let Some(bearer) = subject else { return Ok(Use::Spent) };
+        match self.store.acquire(bearer.lease, self.now()).await? {
+            LeaseState::Gone => Ok(Use::Spent),
+            state => Ok(Use::Reserved(Box::new(LeasedUse {
+                links: self.clone(),
+                lease: bearer.lease,
+                spent: state == LeaseState::Committed,
+            }))),
+        }
+    }
+
+    async fn look(&self, subject: &Option<LinkBearer>, _: &R) -> Result<Availability, BoxError> {
+        let Some(bearer) = subject else { return Ok(Availability::Spent) };
+        Ok(match self.store.look(bearer.lease, self.now()).await? {
+            LeaseState::Gone => Availability::Spent,
+            LeaseState::Held | LeaseState::Committed => Availability::Limited,
+        })
+    }
+}
+
+/// The use that a lease holds.
+struct LeasedUse {
+    links: Links,
+    lease: Lease,
+    /// The download has begun before: there is nothing more to spend.
+    spent: bool,
+}
+
+#[async_trait]
+impl Reservation for LeasedUse {
+    async fn commit(self: Box<Self>) -> Result<(), BoxError> {
+        if self.spent || self.links.store.commit(self.lease, self.links.now()).await? {
+            Ok(())
+        } else {
+            Err("the lease has ended".into())
+        }
+    }
+
+    fn release(self: Box<Self>) {
+        if self.spent {
+            return;
+        }
+        // Without a runtime, or if the store is down, the use comes back when the lease ends.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { self.links.store.release(self.lease).await });
+        }
+    }
+}

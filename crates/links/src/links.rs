@@ -1,0 +1,216 @@
+//! [`Links`]: making, redeeming and revoking links.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderName};
+
+use crate::bearer::LinkBearer;
+use crate::claims::{LONGEST_TEXT, LinkClaims, LinkId, NewLink, seconds};
+use crate::redeemed::Redeemed;
+use crate::store::{Lease, LinkStore, StoreError, StoredLink};
+use crate::token::{LeaseClaims, LinkSigner};
+
+/// How long a redeemed link may be downloaded and resumed.
+const LEASE: Duration = Duration::from_secs(3600);
+
+/// The cookie that holds the lease.
+pub(crate) const COOKIE_NAME: &str = "secure-download-lease";
+
+type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Makes, redeems and revokes links. Cheap to clone.
+///
+/// ```
+/// use secure_download_links::{LinkKey, LinkSigner, Links, MemoryLinkStore, NewLink};
+/// use std::time::Duration;
+///
+/// # futures::executor::block_on(async {
+/// let signer = LinkSigner::new("files.example", &LinkKey::new(1, [7; 32])?);
+/// let links = Links::new(signer, MemoryLinkStore::new(10_000));
+///
+/// let token = links.mint(NewLink::one_time("file-7", Duration::from_secs(3600)).issued_by("alice")).await?;
+/// // GET /d/{token}: a page with a button. Nothing is spent.
+/// assert_eq!(links.look(&token).expect("a good link").record(), "file-7");
+/// // POST /d/{token}: spends a use and leases it to this client, by a cookie.
+/// let redeemed = links.redeem(&token).await?;
+/// assert!(redeemed.is_some());
+/// // Nobody else can.
+/// assert!(links.redeem(&token).await?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Links {
+    signer: Arc<LinkSigner>,
+    pub(crate) store: Arc<dyn LinkStore>,
+    lease: Duration,
+    clock: Clock,
+}
+
+impl Links {
+    /// Links signed by `signer` and counted by `store`. A lease lasts an hour.
+    pub fn new(signer: LinkSigner, store: impl LinkStore + 'static) -> Self {
+        Self {
+            signer: Arc::new(signer),
+            store: Arc::new(store),
+            lease: LEASE,
+            clock: Arc::new(SystemTime::now),
+        }
+    }
+
+    /// How long a redeemed link may be downloaded and resumed, in whole seconds. It may outlast the link.
+    #[must_use]
+    pub fn lease(mut self, lasts: Duration) -> Self {
+        self.lease = lasts;
+        self
+    }
+
+    /// Takes the time from `clock`, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Makes a link and returns its token, the last part of its URL. Whoever has it may redeem it: keep it out of logs.
+    ///
+    /// # Errors
+    /// [`MintError::Text`] if the record id or the issuer has more than 1024 bytes, [`MintError::Store`] if the store
+    /// is full or down.
+    pub async fn mint(&self, link: NewLink) -> Result<String, MintError> {
+        if link.record.len() > LONGEST_TEXT || link.issuer.len() > LONGEST_TEXT {
+            return Err(MintError::Text);
+        }
+        let claims = LinkClaims {
+            id: random()?,
+            expires_at: self.now().saturating_add(link.lifetime.as_secs()),
+            record: link.record,
+            issuer: link.issuer,
+            uses: link.uses,
+        };
+        let stored = StoredLink {
+            id: claims.id,
+            record: &claims.record,
+            uses: claims.uses.map(u32::from),
+            expires_at: claims.expires_at,
+        };
+        self.store.mint(stored).await?;
+        Ok(self.signer.link(&claims))
+    }
+
+    /// What a token says, if it is one of ours and has not expired. Nothing is spent, and whether a use is left is not
+    /// asked: previews and mail scanners may look as often as they like.
+    #[must_use]
+    pub fn look(&self, token: &str) -> Option<LinkClaims> {
+        self.signer.read_link(token).filter(|claims| self.now() < claims.expires_at)
+    }
+
+    /// Redeems a link for one client. Call it on POST only, never on GET: what a button sends, no preview sends.
+    ///
+    /// `None` if the token is not ours, expired, spent or revoked; which of them, the client must not learn.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is down: answer 503.
+    pub async fn redeem(&self, token: &str) -> Result<Option<Redeemed>, StoreError> {
+        let Some(claims) = self.look(token) else { return Ok(None) };
+        let now = self.now();
+        let lasts = self.lease.as_secs();
+        let lease = LeaseClaims { link: claims.id, lease: random()?, ends: now.saturating_add(lasts) };
+        let reserved = self.store.reserve(lease.as_lease(), lease.ends, now).await?;
+        Ok(reserved.then(|| Redeemed::new(claims, self.signer.lease(&lease), lasts)))
+    }
+
+    /// Who may download now: the holder of a lease of this token's link. This is the subject to give to a gate with a
+    /// [`LinkAuthorizer`](crate::LinkAuthorizer).
+    ///
+    /// `None` if the token or the cookie is not ours, the lease has ended, or a browser only fetches ahead
+    /// (`Sec-Purpose: prefetch`).
+    #[must_use]
+    pub fn bearer(&self, token: &str, headers: &HeaderMap) -> Option<LinkBearer> {
+        if fetches_ahead(headers) {
+            return None;
+        }
+        // The link itself may have expired since it was redeemed.
+        let claims = self.signer.read_link(token)?;
+        let now = self.now();
+        let mut leases = cookies(headers).filter_map(|value| self.signer.read_lease(value));
+        let lease = leases.find(|lease| lease.link == claims.id && now < lease.ends)?;
+        Some(LinkBearer { claims, lease: lease.as_lease() })
+    }
+
+    /// Ends one link and all its leases. Transfers that run go on.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is down: the link may still be good.
+    pub async fn revoke(&self, link: LinkId) -> Result<(), StoreError> {
+        self.store.revoke(link).await
+    }
+
+    /// Ends all links of a record, as when it is deleted or no longer shared.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is down: some of the links may still be good.
+    pub async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
+        self.store.revoke_record(record).await
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        seconds((self.clock)())
+    }
+}
+
+impl LeaseClaims {
+    fn as_lease(self) -> Lease {
+        Lease { link: self.link, lease: self.lease }
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Links")
+            .field("signer", &self.signer)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a browser says that nobody has asked for this yet.
+fn fetches_ahead(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().any(|name| {
+        headers.get_all(HeaderName::from_static(name)).iter().any(|value| {
+            let value = value.as_bytes().to_ascii_lowercase();
+            value.windows(8).any(|word| word == b"prefetch")
+                || value.windows(9).any(|word| word == b"prerender")
+                || value.windows(7).any(|word| word == b"preview")
+        })
+    })
+}
+
+/// The values of every cookie that may be a lease.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+}
+
+fn random() -> Result<LinkId, StoreError> {
+    LinkId::random().map_err(|error| StoreError::Unavailable(error.into()))
+}
+
+/// Why no link was made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MintError {
+    /// The record id or the issuer is too long to stand in a URL.
+    #[error("a record id and an issuer have at most {LONGEST_TEXT} bytes each")]
+    Text,
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,70 @@
+//! [`Redeemed`]: what a client gets for its click.
+
+use std::fmt;
+
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use http::{HeaderValue, Response, StatusCode};
+use secure_download_core::Body;
+
+use crate::claims::LinkClaims;
+use crate::links::COOKIE_NAME;
+
+/// A redeemed link: the client that gets this answer, and no other, may download until the lease ends.
+pub struct Redeemed {
+    claims: LinkClaims,
+    lease: String,
+    lasts: u64,
+}
+
+impl Redeemed {
+    pub(crate) fn new(claims: LinkClaims, lease: String, lasts: u64) -> Self {
+        Self { claims, lease, lasts }
+    }
+
+    /// What the link says.
+    #[must_use]
+    pub fn claims(&self) -> &LinkClaims {
+        &self.claims
+    }
+
+    /// The answer to the POST: 303 (RFC 9110 section 15.4.4) to `download`, the path that delivers, with the lease in an
+    /// `HttpOnly` cookie for that path alone.
+    ///
+    /// `download` is a path of this site, such as `/d/{token}/file`; one that a header or a cookie cannot carry (`;`, a
+    /// control character, anything but ASCII) makes a 500. With `secure` the cookie travels over HTTPS only: use it
+    /// wherever browsers come by HTTPS.
+    #[must_use]
+    pub fn into_response(self, download: &str, secure: bool) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let secure = if secure { "; Secure" } else { "" };
+        let cookie = format!(
+            "{COOKIE_NAME}={}; Path={download}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+            self.lease, self.lasts
+        );
+        let fits = download.starts_with('/')
+            && !download.starts_with("//")
+            && download.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b';');
+        let (Ok(mut location), Ok(mut cookie), true) =
+            (HeaderValue::try_from(download), HeaderValue::try_from(cookie), fits)
+        else {
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            return response;
+        };
+        location.set_sensitive(true);
+        cookie.set_sensitive(true);
+        headers.insert(LOCATION, location);
+        headers.insert(SET_COOKIE, cookie);
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        response
+    }
+}
+
+impl fmt::Debug for Redeemed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redeemed").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! [`LinkStore`]: how many uses are left of each link.
+
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secure_download_core::BoxError;
+
+pub use self::memory::MemoryLinkStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisLinkStore;
+use crate::LinkId;
+
+/// A link to be remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredLink<'a> {
+    /// Names it.
+    pub id: LinkId,
+    /// The record that it opens, for [`LinkStore::revoke_record`].
+    pub record: &'a str,
+    /// How often it may be redeemed; as often as one likes if `None`.
+    pub uses: Option<u32>,
+    /// From this second on it cannot be redeemed, since 1970.
+    pub expires_at: u64,
+}
+
+/// What a link's holder has: one redeemed use for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The link that was redeemed.
+    pub link: LinkId,
+    /// Names this redemption.
+    pub lease: LinkId,
+}
+
+/// What became of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseState {
+    /// It holds a use, and nothing was delivered yet.
+    Held,
+    /// Its use is spent: the file was delivered, in part at least, and may be resumed.
+    Committed,
+    /// It ended, or was revoked, or gave its use back and no other is left.
+    Gone,
+}
+
+/// Remembers links. Every method is one atomic step: of any number of simultaneous redemptions, over any number of
+/// processes, exactly as many succeed as there are uses.
+///
+/// A link that the store does not know counts as spent. So a store that forgets, however it comes to that, never
+/// lets anybody in. `now` and all other times are whole seconds since 1970.
+///
+/// | | holds a use | spends it |
+/// |---|---|---|
+/// | [`reserve`](LinkStore::reserve) | if one is left | |
+/// | [`acquire`](LinkStore::acquire) | again, after a failed delivery | |
+/// | [`commit`](LinkStore::commit) | | for good |
+/// | [`release`](LinkStore::release) | gives it back, unless it is spent | |
+/// | the end of a lease | gives it back, unless it is spent | |
+#[async_trait]
+pub trait LinkStore: Send + Sync {
+    /// Remembers a new link, with all its uses.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there is no room: a store never forgets one link for another.
+    async fn mint(&self, link: StoredLink<'_>) -> Result<(), StoreError>;
+
+    /// Redeems: takes one use for a new lease that lasts until `ends`. `false` if none is left, or `now` has reached the
+    /// link's expiry. Uses of leases that ended without a delivery are left again.
+    ///
+    /// # Errors
+    /// An error lets nobody in.
+    async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError>;
+
+    /// Whether this lease may download now. One that was released holds a use again, if one is left.
+    ///
+    /// # Errors
+    /// An error lets nobody in.
+    async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError>;
+
+    /// As [`LinkStore::acquire`], and changes nothing.
+    ///
+    /// # Errors
+    /// An error lets nobody in.
+    async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError>;
+
+    /// Spends the lease's use. Once it is spent, again is no change. `false` if the lease is gone.
+    ///
+    /// # Errors
+    /// On an error nothing is delivered.
+    async fn commit(&self, lease: Lease, now: u64) -> Result<bool, StoreError>;
+
+    /// Gives the lease's use back, unless it is spent.
+    ///
+    /// # Errors
+    /// On an error the use comes back when the lease ends.
+    async fn release(&self, lease: Lease) -> Result<(), StoreError>;
+
+    /// Ends a link and all its leases.
+    ///
+    /// # Errors
+    /// On an error the link may still be good.
+    async fn revoke(&self, link: LinkId) -> Result<(), StoreError>;
+
+    /// Ends all links of a record and their leases.
+    ///
+    /// # Errors
+    /// On an error some of the links may still be good.
+    async fn revoke_record(&self, record: &str) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+impl<T: LinkStore + ?Sized> LinkStore for Arc<T> {
+    async fn mint(&self, link: StoredLink<'_>) -> Result<(), StoreError> {
+        (**self).mint(link).await
+    }
+
+    async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
+        (**self).reserve(lease, ends, now).await
+    }
+
+    async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
+        (**self).acquire(lease, now).await
+    }
+
+    async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
+        (**self).look(lease, now).await
+    }
+
+    async fn commit(&self, lease: Lease, now: u64) -> Result<bool, StoreError> {
+        (**self).commit(lease, now).await
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        (**self).release(lease).await
+    }
+
+    async fn revoke(&self, link: LinkId) -> Result<(), StoreError> {
+        (**self).revoke(link).await
+    }
+
+    async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
+        (**self).revoke_record(record).await
+    }
+}
+
+/// Why a store did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room for another link. Make room, or let links expire.
+    #[error("the link store is full")]
+    Full,
+    /// The store cannot be reached, or failed.
+    #[error("the link store is unavailable")]
+    Unavailable(#[source] BoxError),
+}

@@ -1,0 +1,309 @@
+//! [`LinkSigner`]: tokens that nobody else can make.
+//!
+//! ```text
+//! link  = version(1) key(4) link(16) expires(8) uses(4) length(2) record length(2) issuer mac(32)
+//! lease = version(1) key(4) link(16) lease(16) ends(8) mac(32)
+//! mac   = HMAC-SHA256(secret, "secure-download/links/v1" purpose(1) length(4) audience, everything before it)
+//! ```
+//!
+//! Numbers are big-endian, the whole is base64url without padding (RFC 4648 section 5). The purpose keeps a lease from
+//! passing for a link, the audience one application's tokens from another's that shares the secret.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::claims::{LONGEST_TEXT, LinkClaims, LinkId};
+use crate::key::LinkKey;
+
+const VERSION: u8 = 1;
+const MAC_LEN: usize = 32;
+
+/// The longest token: two texts of 1024 bytes, their lengths and the fixed fields, in base64url.
+const LONGEST: usize = (69 + 2 * LONGEST_TEXT).div_ceil(3) * 4;
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Link = 1,
+    Lease = 2,
+}
+
+/// A key, with the part of the MAC that is the same for every token already computed.
+#[derive(Clone)]
+struct Prepared {
+    id: u32,
+    link: Hmac<Sha256>,
+    lease: Hmac<Sha256>,
+}
+
+impl Prepared {
+    fn new(key: &LinkKey, audience: &str) -> Self {
+        let begin = |purpose: Purpose| {
+            // HMAC takes keys of any length; `LinkKey` has refused the short ones.
+            let mut mac = Hmac::<Sha256>::new_from_slice(key.secret()).unwrap_or_else(|_| unreachable!());
+            mac.update(b"secure-download/links/v1");
+            mac.update(&[purpose as u8]);
+            mac.update(&u32::try_from(audience.len()).unwrap_or(u32::MAX).to_be_bytes());
+            mac.update(audience.as_bytes());
+            mac
+        };
+        Self { id: key.id(), link: begin(Purpose::Link), lease: begin(Purpose::Lease) }
+    }
+
+    fn mac(&self, purpose: Purpose) -> Hmac<Sha256> {
+        match purpose {
+            Purpose::Link => self.link.clone(),
+            Purpose::Lease => self.lease.clone(),
+        }
+    }
+}
+
+/// Signs and verifies tokens. Cheap to verify with, so that a wrong token costs nothing but its own length.
+///
+/// ```
+/// use secure_download_links::{LinkKey, LinkSigner};
+///
+/// # fn run() -> Result<(), secure_download_links::WeakKey> {
+/// let signer = LinkSigner::new("files.example", &LinkKey::new(2, [2; 32])?)
+///     // Links signed before the key was changed stay good.
+///     .also_verify(&LinkKey::new(1, [1; 32])?);
+/// # let _ = signer; Ok(()) }
+/// # run().unwrap();
+/// ```
+#[derive(Clone)]
+pub struct LinkSigner {
+    audience: String,
+    current: Prepared,
+    earlier: Vec<Prepared>,
+}
+
+impl LinkSigner {
+    /// Signs with `key` for `audience`, the name of this application: tokens of another are refused even if it has the same
+    /// key.
+    #[must_use]
+    pub fn new(audience: impl Into<String>, key: &LinkKey) -> Self {
+        let audience = audience.into();
+        let current = Prepared::new(key, &audience);
+        Self { audience, current, earlier: Vec::new() }
+    }
+
+    /// Also takes tokens that were signed with an earlier key. Drop it once they have expired.
+    #[must_use]
+    pub fn also_verify(mut self, key: &LinkKey) -> Self {
+        self.earlier.push(Prepared::new(key, &self.audience));
+        self
+    }
+
+    /// The token that says so.
+    pub(crate) fn link(&self, claims: &LinkClaims) -> String {
+        let mut token = self.begin(claims.id);
+        token.extend(claims.expires_at.to_be_bytes());
+        token.extend(claims.uses.map_or(0, NonZeroU32::get).to_be_bytes());
+        for text in [&claims.record, &claims.issuer] {
+            token.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+            token.extend(text.as_bytes());
+        }
+        self.finish(Purpose::Link, token)
+    }
+
+    /// The token of one lease.
+    pub(crate) fn lease(&self, lease: &LeaseClaims) -> String {
+        let mut token = self.begin(lease.link);
+        token.extend(lease.lease.as_bytes());
+        token.extend(lease.ends.to_be_bytes());
+        self.finish(Purpose::Lease, token)
+    }
+
+    /// What a link's token says, expired or not; `None` if it is not one of ours.
+    pub(crate) fn read_link(&self, token: &str) -> Option<LinkClaims> {
+        let payload = self.verify(Purpose::Link, token)?;
+        let mut rest = Fields(&payload);
+        let id = LinkId::from_bytes(rest.array()?);
+        let expires_at = u64::from_be_bytes(rest.array()?);
+        let uses = NonZeroU32::new(u32::from_be_bytes(rest.array()?));
+        let (record, issuer) = (rest.text()?, rest.text()?);
+        rest.end()?;
+        Some(LinkClaims { id, record, issuer, uses, expires_at })
+    }
+
+    /// What a lease's token says, ended or not.
+    pub(crate) fn read_lease(&self, token: &str) -> Option<LeaseClaims> {
+        let payload = self.verify(Purpose::Lease, token)?;
+        let mut rest = Fields(&payload);
+        let link = LinkId::from_bytes(rest.array()?);
+        let lease = LinkId::from_bytes(rest.array()?);
+        let ends = u64::from_be_bytes(rest.array()?);
+        rest.end()?;
+        Some(LeaseClaims { link, lease, ends })
+    }
+
+    fn begin(&self, link: LinkId) -> Vec<u8> {
+        let mut token = Vec::with_capacity(192);
+        token.push(VERSION);
+        token.extend(self.current.id.to_be_bytes());
+        token.extend(link.as_bytes());
+        token
+    }
+
+    fn finish(&self, purpose: Purpose, mut token: Vec<u8>) -> String {
+        let mac = self.current.mac(purpose).chain_update(&token).finalize().into_bytes();
+        token.extend_from_slice(&mac);
+        Base64UrlUnpadded::encode_string(&token)
+    }
+
+    /// Version, key and MAC removed, all of them right.
+    fn verify(&self, purpose: Purpose, token: &str) -> Option<Vec<u8>> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        let mut token = Base64UrlUnpadded::decode_vec(token).ok()?;
+        let (signed, mac) = token.split_at(token.len().checked_sub(MAC_LEN)?);
+        let mut rest = Fields(signed);
+        let [version] = rest.array()?;
+        let key = u32::from_be_bytes(rest.array()?);
+        if version != VERSION {
+            return None;
+        }
+        let keys = std::iter::once(&self.current).chain(&self.earlier);
+        let right = keys
+            .filter(|known| known.id == key)
+            // In constant time, as `verify_slice` compares.
+            .any(|known| known.mac(purpose).chain_update(signed).verify_slice(mac).is_ok());
+        if !right {
+            return None;
+        }
+        token.truncate(token.len() - MAC_LEN);
+        token.drain(..5);
+        Some(token)
+    }
+}
+
+impl fmt::Debug for LinkSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = std::iter::once(&self.current).chain(&self.earlier).map(|key| key.id);
+        f.debug_struct("LinkSigner")
+            .field("audience", &self.audience)
+            .field("keys", &keys.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a lease says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeaseClaims {
+    pub(crate) link: LinkId,
+    pub(crate) lease: LinkId,
+    /// Seconds since 1970.
+    pub(crate) ends: u64,
+}
+
+/// What is left to read of a token.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::from(u16::from_be_bytes(self.array()?));
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).ok()
+    }
+
+    fn end(self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer(audience: &str, id: u32, secret: u8) -> LinkSigner {
+        LinkSigner::new(audience, &LinkKey::new(id, [secret; 32]).expect("long enough"))
+    }
+
+    fn claims() -> LinkClaims {
+        LinkClaims {
+            id: LinkId::from_bytes([9; 16]),
+            record: "6f1f4bd4-54dd-4d51-9f33-d4b3c8d5a1ee".to_owned(),
+            issuer: "älice".to_owned(),
+            uses: NonZeroU32::new(3),
+            expires_at: 1_800_000_000,
+        }
+    }
+
+    #[test]
+    fn a_token_says_what_was_signed() {
+        let signer = signer("a", 1, 1);
+        for claims in [claims(), LinkClaims { uses: None, issuer: String::new(), ..claims() }] {
+            let token = signer.link(&claims);
+            assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')));
+            assert_eq!(signer.read_link(&token), Some(claims));
+        }
+        let lease =
+            LeaseClaims { link: claims().id, lease: LinkId::from_bytes([7; 16]), ends: 1_800_000_001 };
+        assert_eq!(signer.read_lease(&signer.lease(&lease)), Some(lease));
+    }
+
+    #[test]
+    fn whatever_is_not_exactly_ours_is_refused() {
+        let ours = signer("a", 2, 2).also_verify(&LinkKey::new(1, [1; 32]).expect("long enough"));
+        let token = signer("a", 1, 1).link(&claims());
+        assert!(ours.read_link(&token).is_some(), "signed before the key changed");
+        for (why, other) in [
+            ("another audience", signer("b", 1, 1)),
+            ("another secret under a known id", signer("a", 1, 3)),
+            ("an unknown key", signer("a", 3, 3)),
+            ("a known secret under another id", signer("a", 3, 1)),
+            ("an audience that runs on", signer("a\0", 1, 1)),
+        ] {
+            assert_eq!(ours.read_link(&other.link(&claims())), None, "{why}");
+        }
+        let lease = LeaseClaims { link: claims().id, lease: claims().id, ends: u64::MAX };
+        assert_eq!(ours.read_link(&ours.lease(&lease)), None, "a lease is no link");
+        assert_eq!(ours.read_lease(&ours.link(&claims())), None, "a link is no lease");
+        for wrong in
+            ["", "A", "AQ", "....", &format!("{token}="), &format!("{token}A"), &"A".repeat(LONGEST + 4)]
+        {
+            assert_eq!(ours.read_link(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let signer = signer("a", 1, 1);
+        let token = signer.link(&claims());
+        for position in 0..token.len() {
+            for other in ['A', 'B', '_', '='] {
+                let mut changed = token.clone();
+                changed.replace_range(position..=position, other.encode_utf8(&mut [0; 4]));
+                if changed != token {
+                    assert_eq!(signer.read_link(&changed), None, "at {position}");
+                }
+            }
+            assert_eq!(signer.read_link(&token[..position]), None, "cut at {position}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?} {:?}", signer("a", 1, 0x5a), LinkKey::new(1, [0x5a; 32]));
+        assert!(!shown.contains("90") && !shown.to_lowercase().contains("5a"), "{shown}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in "\\PC{0,200}|[A-Za-z0-9_-]{0,400}") {
+            proptest::prop_assert_eq!(signer("a", 1, 1).read_link(&text), None);
+        }
+    }
+}
