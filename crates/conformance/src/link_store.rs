@@ -70,7 +70,7 @@ impl Laws {
 
     async fn mint_for(&self, id: LinkId, record: &str, uses: Option<u32>) {
         let link = StoredLink { id, record, uses, expires_at: self.now + 1000 };
-        self.store.mint(link).await.expect("minted");
+        self.store.mint(link, self.now).await.expect("minted");
     }
 
     /// A new lease, if a use is left at `now`.

@@ -84,9 +84,10 @@ impl Links {
         if link.record.len() > LONGEST_TEXT || link.issuer.len() > LONGEST_TEXT {
             return Err(MintError::Text);
         }
+        let now = self.now();
         let claims = LinkClaims {
             id: random()?,
-            expires_at: self.now().saturating_add(link.lifetime.as_secs()),
+            expires_at: now.saturating_add(link.lifetime.as_secs()),
             record: link.record,
             issuer: link.issuer,
             uses: link.uses,
@@ -97,7 +98,7 @@ impl Links {
             uses: claims.uses.map(u32::from),
             expires_at: claims.expires_at,
         };
-        self.store.mint(stored).await?;
+        self.store.mint(stored, now).await?;
         Ok(self.signer.link(&claims))
     }
 

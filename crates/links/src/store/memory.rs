@@ -118,11 +118,10 @@ impl Entry {
 
 #[async_trait]
 impl LinkStore for MemoryLinkStore {
-    async fn mint(&self, link: StoredLink<'_>) -> Result<(), StoreError> {
+    async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError> {
         let mut links = self.links();
         if links.len() >= self.most {
             // Only what nobody can use any more makes room.
-            let now = crate::claims::seconds(std::time::SystemTime::now());
             links.retain(|_, entry| !entry.is_over(now));
             if links.len() >= self.most {
                 return Err(StoreError::Full);

@@ -66,7 +66,7 @@ pub trait LinkStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Full`] if there is no room: a store never forgets one link for another.
-    async fn mint(&self, link: StoredLink<'_>) -> Result<(), StoreError>;
+    async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError>;
 
     /// Redeems: takes one use for a new lease that lasts until `ends`. `false` if none is left, or `now` has reached the
     /// link's expiry. Uses of leases that ended without a delivery are left again.
@@ -114,8 +114,8 @@ pub trait LinkStore: Send + Sync {
 
 #[async_trait]
 impl<T: LinkStore + ?Sized> LinkStore for Arc<T> {
-    async fn mint(&self, link: StoredLink<'_>) -> Result<(), StoreError> {
-        (**self).mint(link).await
+    async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError> {
+        (**self).mint(link, now).await
     }
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {

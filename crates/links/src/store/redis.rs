@@ -202,7 +202,7 @@ fn unavailable(error: redis::RedisError) -> StoreError {
 
 #[async_trait]
 impl LinkStore for RedisLinkStore {
-    async fn mint(&self, link: StoredLink<'_>) -> Result<(), StoreError> {
+    async fn mint(&self, link: StoredLink<'_>, _: u64) -> Result<(), StoreError> {
         let mut script = self.scripts.mint.key(self.link_key(link.id));
         let uses = link.uses.map(|uses| uses.to_string()).unwrap_or_default();
         let forgotten = link.expires_at.saturating_add(GRACE);
