@@ -7,7 +7,9 @@
 //! |---|---|---|
 //! | [`Stream`] | `stream` (default) | the application, with no thread held per download |
 //!
-//! and connects it to a web framework:
+//! Links that work once, a number of times or for a while come with the feature `links`: [`links`](crate::links).
+//!
+//! It connects to a web framework:
 //!
 //! | framework | feature |
 //! |---|---|
@@ -60,6 +62,10 @@ pub use secure_download_core::*;
 #[cfg(feature = "stream")]
 #[doc(inline)]
 pub use secure_download_stream::{Stream, StreamError};
+
+#[cfg(feature = "links")]
+#[doc(inline)]
+pub use secure_download_links as links;
 
 #[cfg(feature = "axum")]
 #[doc(inline)]
