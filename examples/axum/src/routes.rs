@@ -36,8 +36,9 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/files/{id}/share", post(share))
         .route("/files/{id}/delete", post(delete))
         .route("/files/{id}/links", post(create_link))
-        .route("/d/{token}", get(link).post(link))
-        .route("/d/{token}/file", get(link))
+        .route("/d/{token}", get(link).post(redeem))
+        // The gate answers other methods than GET and HEAD here too.
+        .route("/d/{token}/file", any(leased))
         .route("/assets/{name}", get(async |Id(name): Id| asset(&name)))
         .route("/healthz", get(async || "ok"))
         .fallback(async || refusal(StatusCode::NOT_FOUND, ""))
@@ -104,12 +105,27 @@ async fn delete(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, Id(id)
     site.delete(&visitor, &id).await
 }
 
-async fn create_link(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, Id(id): Id) -> Page {
-    site.create_link(&visitor, &id).await
+async fn create_link(
+    State(site): State<Arc<Site>>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    headers: HeaderMap,
+    SmallForm(form): SmallForm,
+) -> Page {
+    site.create_link(&visitor, &id, &headers, form).await
 }
 
-async fn link(State(site): State<Arc<Site>>) -> Page {
-    site.link()
+async fn link(State(site): State<Arc<Site>>, Id(token): Id) -> Page {
+    site.link(&token)
+}
+
+async fn redeem(State(site): State<Arc<Site>>, Id(token): Id) -> Page {
+    site.redeem(&token).await
+}
+
+/// As [`download`], with a link's holder in place of somebody who is signed in.
+async fn leased(State(site): State<Arc<Site>>, Id(token): Id, headers: HeaderMap, head: Head) -> Page {
+    site.leased(&token, &headers, &head).await
 }
 
 async fn refuse_cross_site(request: Request, next: Next) -> Response {

@@ -112,6 +112,7 @@ impl Site {
         };
         match self.store.remove_file(file.owner, &file.id).await {
             Ok(Some(key)) => {
+                self.end_links(&file.id).await;
                 self.media.remove(&key).await;
                 redirect("/")
             }
@@ -121,22 +122,8 @@ impl Site {
         }
     }
 
-    /// Answers `POST /files/{id}/links`.
-    pub async fn create_link(&self, visitor: &Option<User>, id: &str) -> Page {
-        match self.own_file(visitor, id).await {
-            Ok(_) => refusal(StatusCode::NOT_IMPLEMENTED, "Links cannot be created yet."),
-            Err(page) => page,
-        }
-    }
-
-    /// Answers `/d/{token}`: there are no links yet, so every token is unknown.
-    #[must_use]
-    pub fn link(&self) -> Page {
-        refusal(StatusCode::NOT_FOUND, "")
-    }
-
     /// The visitor's own file. Another user's and an unknown one are refused alike, as the gate does.
-    async fn own_file(&self, visitor: &Option<User>, id: &str) -> Result<FileRow, Page> {
+    pub(crate) async fn own_file(&self, visitor: &Option<User>, id: &str) -> Result<FileRow, Page> {
         let Some(user) = visitor else { return Err(sign_in_first()) };
         match self.store.file(id).await {
             Ok(Some(file)) if file.owner == user.id => Ok(file),

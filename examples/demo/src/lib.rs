@@ -7,11 +7,12 @@
 
 mod account;
 mod assets;
-mod cookie_key;
 mod descriptors;
 mod files;
 mod form;
 mod ids;
+mod kept_key;
+mod links;
 mod log;
 mod options;
 mod page;

@@ -48,8 +48,8 @@ pub struct Options {
     /// Life of a signed URL
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub expires: u64,
-    /// Where one-time links are kept: `memory` or `redis://...`
-    #[arg(long, value_name = "STORE", default_value = "memory")]
+    /// Where one-time links are kept: `sqlite` (in the data folder), `memory` or `redis://...`
+    #[arg(long, value_name = "STORE", default_value = "sqlite")]
     pub links: LinkStoreName,
     /// Browsers reach this demo by HTTPS, through a proxy: mark cookies `Secure`
     #[arg(long)]
@@ -98,6 +98,8 @@ pub enum ProxyName {
 /// Where one-time links are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkStoreName {
+    /// In the demo's own database.
+    Sqlite,
     /// In this process.
     Memory,
     /// On a Redis server.
@@ -109,9 +111,10 @@ impl FromStr for LinkStoreName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
+            "sqlite" => Ok(Self::Sqlite),
             "memory" => Ok(Self::Memory),
             url if url.starts_with("redis://") => Ok(Self::Redis(url.to_owned())),
-            _ => Err("expected `memory` or a URL that starts with `redis://`".to_owned()),
+            _ => Err("expected `sqlite`, `memory` or a URL that starts with `redis://`".to_owned()),
         }
     }
 }
@@ -183,9 +186,6 @@ impl Options {
         if self.mask {
             return Err(not_yet("--mask"));
         }
-        if matches!(self.links, LinkStoreName::Redis(_)) {
-            return Err(not_yet("--links redis://"));
-        }
         // Naming a sample user with the sample password does not make it less known.
         let known =
             |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
@@ -228,7 +228,9 @@ mod tests {
             &["--listen", "[::1]:0"],
             &["--listen", "localhost:0"],
             &["--listen", "0.0.0.0:0", "--user", "carol:long:er"],
+            &["--links", "sqlite"],
             &["--links", "memory"],
+            &["--links", "redis://127.0.0.1"],
             &["--rate", "2000", "--stall-seconds", "5", "--max-upload", "0"],
         ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
@@ -242,7 +244,6 @@ mod tests {
             &["--strategy", "presign"],
             &["--strategy", "carrier-pigeon"],
             &["--mask"],
-            &["--links", "redis://127.0.0.1"],
             &["--links", "paper"],
             &["--user", "carol"],
             &["--user", ":x"],

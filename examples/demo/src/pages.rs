@@ -45,6 +45,20 @@ struct LoginPage<'a> {
     username: &'a str,
 }
 
+/// The page that a link shows before it is redeemed.
+#[derive(Template)]
+#[template(path = "link.html")]
+struct LinkPage;
+
+/// The page that shows a new link to its maker.
+#[derive(Template)]
+#[template(path = "link_made.html")]
+struct LinkMadePage<'a> {
+    name: &'a str,
+    origin: &'a str,
+    token: &'a str,
+}
+
 /// Any page that says why something did not happen.
 #[derive(Template)]
 #[template(path = "refusal.html")]
@@ -91,6 +105,18 @@ pub(crate) fn files(page: &FilesPage) -> Page {
 pub(crate) fn login(failed: bool, username: &str) -> Page {
     let status = if failed { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
     render(status, &LoginPage { failed, username })
+}
+
+/// Renders what a link shows before it is redeemed.
+pub(crate) fn link() -> Page {
+    render(StatusCode::OK, &LinkPage)
+}
+
+/// Renders the new link of a file for its maker, who reached this site under the name `host`.
+pub(crate) fn link_made(name: &str, host: &str, https: bool, token: &str) -> Page {
+    let scheme = if https { "https" } else { "http" };
+    let origin = if host.is_empty() { String::new() } else { format!("{scheme}://{host}") };
+    render(StatusCode::OK, &LinkMadePage { name: &visible(name), origin: &origin, token })
 }
 
 /// A page that says what went wrong, with the common text of `status` if `detail` is empty.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
+use secure_download::links::{LinkAuthorizer, LinkBearer, Links};
 use secure_download::{
     Authorizer, BoxError, Catalog, Concurrency, ContentPolicy, Decision, DeliveryStrategy, Denial, Download,
     Event, FileKey, Gate, Outcome, Record, RefusalPage, Terms, authorize_with, signed_in,
@@ -42,33 +43,58 @@ impl Catalog for Store {
     }
 }
 
-/// Nobody who is not signed in; then the owner, and whoever the owner shared the file with.
-fn owner_or_shared(store: Store, terms: Terms) -> impl Authorizer<Option<User>, StoredFile> {
-    signed_in(authorize_with(move |user: &User, file: &StoredFile| {
+/// The owner, and whoever the owner shared the file with.
+fn owner_or_shared(store: Store, options: &Options) -> impl Authorizer<User, StoredFile> + use<> {
+    let terms = options.rate.map_or(Terms::new(), |rate| Terms::new().rate(rate));
+    authorize_with(move |user: &User, file: &StoredFile| {
         let (store, user, owner, id) = (store.clone(), user.id, file.row.owner, file.row.id.clone());
         async move {
             let may_read = user == owner || store.is_shared(&id, user).await?;
             Ok(if may_read { Decision::AllowWith(terms) } else { Decision::Deny(Denial::Default) })
         }
-    }))
+    })
 }
 
-/// Everything put together.
+/// For people who are signed in.
 pub(crate) fn gate(
     store: &Store,
     strategy: impl DeliveryStrategy + 'static,
     options: &Options,
     traffic: Arc<Traffic>,
 ) -> Gate<Option<User>, StoredFile> {
-    let terms = options.rate.map_or(Terms::new(), |rate| Terms::new().rate(rate));
     let per_user = |user: &Option<User>| user.as_ref().map_or_else(String::new, |user| user.id.to_string());
     Gate::builder(store.clone())
-        .authorizer(owner_or_shared(store.clone(), terms))
+        .authorizer(signed_in(owner_or_shared(store.clone(), options)))
         .strategy(strategy)
         .content_policy(ContentPolicy::new().inline_pdf())
         .concurrency(
             Concurrency::new(options.max_downloads).per_subject(options.max_downloads_per_user, per_user),
         )
+        .refusals(refusal_page)
+        .observer(move |event: &Event<'_>| traffic.observe(event))
+        .build()
+}
+
+/// For people who came with a link: the same files, the same strategy, as long as whoever made the link may see the file.
+pub(crate) fn link_gate(
+    store: &Store,
+    strategy: impl DeliveryStrategy + 'static,
+    options: &Options,
+    links: Links,
+    traffic: Arc<Traffic>,
+) -> Gate<Option<LinkBearer>, StoredFile> {
+    let users = store.clone();
+    let issuer = move |id: &str| {
+        let (users, id) = (users.clone(), id.to_owned());
+        async move { Ok(users.user_of(&id).await?) }
+    };
+    let rule = owner_or_shared(store.clone(), options);
+    Gate::builder(store.clone())
+        .authorizer(LinkAuthorizer::new(|file: &StoredFile| file.row.id.as_str().into(), rule, issuer))
+        .strategy(strategy)
+        .usage_limit(links)
+        .content_policy(ContentPolicy::new().inline_pdf())
+        .concurrency(Concurrency::new(options.max_downloads))
         .refusals(refusal_page)
         .observer(move |event: &Event<'_>| traffic.observe(event))
         .build()

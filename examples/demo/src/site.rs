@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secure_download::links::{LinkBearer, Links};
 use secure_download::{DeliveryStrategy, Gate, Stream};
 
 use crate::passwords::Passwords;
@@ -11,7 +12,7 @@ use crate::rules::{self, StoredFile, Traffic};
 use crate::samples;
 use crate::store::{Store, User};
 use crate::upload::Media;
-use crate::{Options, cookie_key};
+use crate::{Options, kept_key, links};
 
 /// Pages, storage and rules of one demo.
 #[derive(Debug)]
@@ -23,8 +24,10 @@ pub struct Site {
     pub(crate) strategy: &'static str,
     pub(crate) max_upload: u64,
     pub(crate) stall: Duration,
+    pub(crate) links: Links,
+    pub(crate) link_gate: Gate<Option<LinkBearer>, StoredFile>,
     gate: Gate<Option<User>, StoredFile>,
-    cookie_key: [u8; cookie_key::LENGTH],
+    cookie_key: [u8; kept_key::LENGTH],
     https_public: bool,
 }
 
@@ -42,18 +45,26 @@ impl Site {
         let media = Media::open(&media_folder, options.max_upload).map_err(|error| failed(&error))?;
         let store = Store::open(&folder.join("demo.db")).map_err(|error| failed(&error))?;
         let cookie_key =
-            cookie_key::load_or_create(&folder.join("cookie.key")).map_err(|error| failed(&error))?;
+            kept_key::load_or_create(&folder.join("cookie.key")).map_err(|error| failed(&error))?;
+        let link_key = kept_key::load_or_create(&folder.join("links.key")).map_err(|error| failed(&error))?;
         let users = store.admit(options.credentials()).await.map_err(|error| failed(&error))?;
         samples::add_on_first_run(folder, &store, &media, &users).await.map_err(|error| failed(&error))?;
         let keys = store.keys().await.map_err(|error| failed(&error))?;
         media.sweep(&HashSet::from_iter(keys)).map_err(|error| failed(&error))?;
         let passwords = Passwords::new().map_err(|error| failed(&error))?;
 
-        let strategy = Stream::local(&media_folder).map_err(|error| failed(&error))?;
+        let links = links::open(&options.links, &link_key, &store)
+            .await
+            .map_err(|error| StartError { message: format!("cannot keep links: {error}") })?;
+
+        let strategy: Arc<dyn DeliveryStrategy> =
+            Arc::new(Stream::local(&media_folder).map_err(|error| failed(&error))?);
         let traffic = Arc::<Traffic>::default();
         Ok(Self {
             strategy: strategy.name(),
-            gate: rules::gate(&store, strategy, options, Arc::clone(&traffic)),
+            gate: rules::gate(&store, Arc::clone(&strategy), options, Arc::clone(&traffic)),
+            link_gate: rules::link_gate(&store, strategy, options, links.clone(), Arc::clone(&traffic)),
+            links,
             traffic,
             store,
             media,

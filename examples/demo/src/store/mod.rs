@@ -1,6 +1,7 @@
 //! What the demo remembers: users, sessions, files and shares, in one database file.
 
 mod files;
+mod links;
 mod sessions;
 mod shares;
 mod users;
@@ -14,6 +15,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::files::{FileRow, ListedFile, NewFile};
+pub(crate) use self::links::SqliteLinkStore;
 pub use self::users::{User, UserId};
 use crate::log_failure;
 
@@ -49,6 +51,23 @@ CREATE TABLE IF NOT EXISTS shares (
     PRIMARY KEY (user, file)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS shares_by_file ON shares (file);
+CREATE TABLE IF NOT EXISTS links (
+    id BLOB PRIMARY KEY,
+    record TEXT NOT NULL,
+    -- NULL: as often as one likes.
+    uses_left INTEGER,
+    -- Seconds since 1970, here and in leases.
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS links_by_record ON links (record);
+CREATE TABLE IF NOT EXISTS leases (
+    id BLOB PRIMARY KEY,
+    link BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
+    -- held, committed or released
+    state TEXT NOT NULL,
+    ends INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS leases_by_link ON leases (link);
 ";
 
 /// Questions that may wait for the database's thread; more make their askers wait.

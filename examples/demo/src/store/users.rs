@@ -57,6 +57,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The user of that number, as text, if that user may sign in.
+    pub(crate) async fn user_of(&self, id: &str) -> Result<Option<User>, StoreError> {
+        let Ok(id) = id.parse::<i64>() else { return Ok(None) };
+        self.run(move |connection| {
+            connection
+                .prepare_cached("SELECT id, name FROM users WHERE id = ? AND password IS NOT NULL")?
+                .query_row([id], |row| Ok(User { id: UserId(row.get(0)?), name: row.get(1)? }))
+                .optional()
+        })
+        .await
+    }
+}
+
 fn lock_out_all_but(connection: &Connection, names: &[&str]) -> rusqlite::Result<()> {
     let mut all = connection.prepare("SELECT id, name FROM users")?;
     let all = all.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod downloads;
+mod links;
 mod program;
 mod refusals;
 mod uploads;
@@ -19,6 +20,7 @@ pub async fn run(program: &str, arguments: &[&str]) {
     uploads::check(&demo).await;
     downloads::check(&demo).await;
     refusals::check(&demo).await;
+    links::check(&demo).await;
     demo.stop().await;
     program::check_starting(program).await;
 }

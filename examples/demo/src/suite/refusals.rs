@@ -21,7 +21,9 @@ pub(super) async fn check(demo: &Demo) {
         let first = first.get_or_insert_with(|| refused.clone());
         assert_eq!((&refused.headers, &refused.body), (&first.headers, &first.body), "{target}");
     }
-    for (action, form) in [("share", &[("with", "bob")][..]), ("delete", &[])] {
+    for (action, form) in
+        [("share", &[("with", "bob")][..]), ("delete", &[]), ("links", &[("uses", "1"), ("seconds", "60")])]
+    {
         assert_eq!(nobody.post(&format!("{known}/{action}"), form).await.status, StatusCode::UNAUTHORIZED);
     }
 

@@ -1,10 +1,10 @@
-//! The key that signs session cookies, kept so that a restart signs nobody out.
+//! Keys that sign cookies and links, kept so that a restart signs nobody out and ends no link.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-/// Long enough for the signing key of either framework.
+/// Long enough for the signing key of either framework, and for links.
 pub(crate) const LENGTH: usize = 64;
 
 /// Reads the key from `path`, or makes one that only this user can read.
