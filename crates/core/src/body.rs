@@ -35,6 +35,8 @@ pub struct Body {
 enum Source {
     Buffer(Bytes),
     Stream(ByteStream),
+    /// No content, not even of length zero.
+    Absent,
     /// Nothing is left, or nothing can be trusted any more.
     Ended,
 }
@@ -44,6 +46,12 @@ impl Body {
     #[must_use]
     pub fn empty() -> Self {
         Self { source: Source::Ended, remaining: 0, tracking: None }
+    }
+
+    /// The body of a 304, which has none: of unknown length, so that no framework announces a `Content-Length` of zero.
+    /// RFC 9110 section 8.6 allows none there but the length of the 200.
+    pub(crate) fn absent() -> Self {
+        Self { source: Source::Absent, remaining: 0, tracking: None }
     }
 
     /// One buffer, sent as it is.
@@ -93,7 +101,7 @@ impl Body {
     /// # Errors
     /// [`BodyError`] if the source failed or its length was not the announced one. Nothing comes after an error.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        if matches!(self.source, Source::Ended) {
+        if matches!(self.source, Source::Ended | Source::Absent) {
             return Poll::Ready(None);
         }
         if let Some(tracking) = &mut self.tracking
@@ -103,7 +111,7 @@ impl Body {
         }
         loop {
             let chunk = match &mut self.source {
-                Source::Ended => return Poll::Ready(None),
+                Source::Ended | Source::Absent => return Poll::Ready(None),
                 Source::Buffer(bytes) => std::mem::take(bytes),
                 Source::Stream(stream) => match ready!(stream.as_mut().poll_next(cx)) {
                     Some(Ok(chunk)) if chunk.is_empty() => continue,
@@ -203,11 +211,14 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.source, Source::Ended)
+        matches!(self.source, Source::Ended | Source::Absent)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining)
+        match self.source {
+            Source::Absent => SizeHint::new(),
+            _ => SizeHint::with_exact(self.remaining),
+        }
     }
 }
 
@@ -297,5 +308,7 @@ mod tests {
         }
         assert!(Body::empty().is_end_stream());
         assert_eq!(Body::full("abc").size_hint().exact(), Some(3));
+        assert!(Body::absent().is_end_stream());
+        assert_eq!(Body::absent().size_hint().exact(), None, "a 304 announces no length");
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Validators<'a> {
     pub(crate) last_modified: Option<HttpDate>,
     /// Whether the last change is old enough that a date tells versions apart.
     pub(crate) settled: bool,
+    now: SystemTime,
 }
 
 impl<'a> Validators<'a> {
@@ -24,7 +25,12 @@ impl<'a> Validators<'a> {
         let settled = modified
             .and_then(|time| now.duration_since(time).ok())
             .is_some_and(|age| age >= crate::plan::SETTLED_AFTER);
-        Self { etag, last_modified, settled }
+        Self { etag, last_modified, settled, now }
+    }
+
+    /// A date field; absent, repeated or unreadable ones are ignored (sections 13.1.3 and 13.1.4).
+    fn date(&self, head: &RequestHead, name: HeaderName) -> Option<HttpDate> {
+        head.single(name).and_then(|value| HttpDate::parse(value, self.now))
     }
 }
 
@@ -43,7 +49,8 @@ pub(crate) fn evaluate(head: &RequestHead, validators: &Validators<'_>) -> Preco
         if !lists(head, IF_MATCH, validators.etag, ETag::strong_eq) {
             return Precondition::Failed;
         }
-    } else if let (Some(date), Some(modified)) = (date(head, IF_UNMODIFIED_SINCE), validators.last_modified)
+    } else if let (Some(date), Some(modified)) =
+        (validators.date(head, IF_UNMODIFIED_SINCE), validators.last_modified)
         && modified > date
     {
         return Precondition::Failed;
@@ -54,7 +61,8 @@ pub(crate) fn evaluate(head: &RequestHead, validators: &Validators<'_>) -> Preco
             return if safe { Precondition::NotModified } else { Precondition::Failed };
         }
     } else if safe
-        && let (Some(date), Some(modified)) = (date(head, IF_MODIFIED_SINCE), validators.last_modified)
+        && let (Some(date), Some(modified)) =
+            (validators.date(head, IF_MODIFIED_SINCE), validators.last_modified)
         && modified <= date
     {
         return Precondition::NotModified;
@@ -72,12 +80,8 @@ pub(crate) fn if_range_holds(head: &RequestHead, validators: &Validators<'_>) ->
     if let Some(tag) = ETag::parse(value.as_bytes()) {
         return validators.etag.is_some_and(|etag| etag.strong_eq(&tag));
     }
-    validators.settled && HttpDate::parse(value).is_some_and(|date| validators.last_modified == Some(date))
-}
-
-/// A date field; absent, repeated or unreadable ones are ignored (sections 13.1.3 and 13.1.4).
-fn date(head: &RequestHead, name: HeaderName) -> Option<HttpDate> {
-    head.single(name).and_then(HttpDate::parse)
+    validators.settled
+        && HttpDate::parse(value, validators.now).is_some_and(|date| validators.last_modified == Some(date))
 }
 
 /// Whether the field is `*` or lists a tag that equals `etag`. Members that are no entity tags match nothing.
@@ -162,6 +166,7 @@ mod tests {
             (&[("if-unmodified-since", SAME)], Holds),
             (&[("if-unmodified-since", AFTER)], Holds),
             (&[("if-unmodified-since", BEFORE)], Failed),
+            (&[("if-unmodified-since", "Wed, 31 Dec 1969 23:59:59 GMT")], Failed),
             (&[("if-unmodified-since", "junk")], Holds),
             (&[("if-unmodified-since", BEFORE), ("if-unmodified-since", BEFORE)], Holds),
             (&[("if-match", "\"v1\""), ("if-unmodified-since", BEFORE)], Holds),

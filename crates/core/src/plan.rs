@@ -185,7 +185,7 @@ impl ResponsePlan {
     /// RFC 9110 section 15.4.5: validators and cache fields of the 200, nothing else. `Last-Modified` only where
     /// there is no entity tag.
     fn not_modified(&self, validators: &Validators<'_>) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
+        let mut response = Response::new(Body::absent());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
         for name in [CACHE_CONTROL, CDN_CACHE_CONTROL, VARY] {

@@ -174,7 +174,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         reserved: Option<Held>,
     ) -> Result<Response<Body>, Refusal> {
         let (parts, mut body) = response.into_parts();
-        if *head.method() == Method::HEAD {
+        if *head.method() == Method::HEAD && body.remaining() > 0 {
             // Some frameworks poll the body of an answer to HEAD to its end.
             body = Body::empty();
         }
