@@ -130,7 +130,8 @@ impl ResponsePlan {
     ///
     /// - 304 and 412 as [`ResponsePlan::precondition`] says.
     /// - `Range` counts on GET only, after the preconditions, and if `If-Range` names the file as it is.
-    /// - A malformed field, another unit, more than 200 ranges or 8 KiB: the whole file.
+    /// - A malformed or repeated field, another unit, more than 8 KiB, or too many ranges: the whole file. Too many are more
+    ///   than 32 and more than one for each 8 KiB of the file, and in any case more than 200.
     /// - Overlapping and adjacent ranges are joined; a joined range stands where its first member was asked for.
     /// - One range is a plain 206, several are `multipart/byteranges` with an exact length.
     /// - Nothing of it in the file: 416 with `Content-Range: bytes */LENGTH`.
@@ -310,20 +311,29 @@ fn content_range(range: &Range<u64>, length: u64) -> HeaderValue {
 fn multipart(headers: &mut HeaderMap, ranges: &[Range<u64>], length: u64) -> Parts {
     let boundary = boundary();
     let file_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = Vec::with_capacity(2 * ranges.len() + 1);
+    // All framing is written into one buffer, of which each literal is a piece.
+    let mut framing = String::with_capacity((ranges.len() + 1) * (120 + file_type.len()));
+    let mut ends = Vec::with_capacity(ranges.len());
     let mut break_line = "";
     for range in ranges {
-        let mut framing = String::with_capacity(160);
         let (first, last) = (range.start, range.end - 1);
         let _ = write!(
             framing,
             "{break_line}--{boundary}\r\nContent-Type: {file_type}\r\nContent-Range: bytes {first}-{last}/{length}\r\n\r\n"
         );
         break_line = "\r\n";
-        parts.push(Part::Literal(framing.into()));
-        parts.push(Part::File(range.clone()));
+        ends.push(framing.len());
     }
-    parts.push(Part::Literal(format!("\r\n--{boundary}--\r\n").into()));
+    let _ = write!(framing, "\r\n--{boundary}--\r\n");
+    let mut framing = Bytes::from(framing);
+    let mut parts = Vec::with_capacity(2 * ranges.len() + 1);
+    let mut cut = 0;
+    for (range, end) in ranges.iter().zip(ends) {
+        parts.push(Part::Literal(framing.split_to(end - cut)));
+        parts.push(Part::File(range.clone()));
+        cut = end;
+    }
+    parts.push(Part::Literal(framing));
     let value = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
     headers.insert(CONTENT_TYPE, value.unwrap_or(HeaderValue::from_static("multipart/byteranges")));
     Parts::Many(parts)

@@ -1,4 +1,23 @@
 //! Byte ranges, RFC 9110 section 14.
+//!
+//! # What range bombs cost
+//!
+//! Time of one download in process, gate included, from a warm page cache on one core, in microseconds
+//! (`cargo bench -p benches --bench range`):
+//!
+//! | request | 1 KB file | 46 KB file | 1 MB file |
+//! |---|---|---|---|
+//! | plain GET | 8.9 | 12.1 | 80 |
+//! | 10,000 ranges apart | 9.0 | 14.5 | 80 |
+//! | 10,000 ranges, overlapping | 9.1 | 14.1 | 77 |
+//! | 1 MB of ranges | 9.7 | 12.8 | 82 |
+//! | 1 MB of digits | 9.8 | 11.5 | 84 |
+//! | as many as are read (32, 32, 128), overlapping | 11 to 14 | 13.5 | 85 |
+//! | as many as are read, one byte each | 38 to 70 | 42 | 141 |
+//! | as many as are read, all but a byte between | 38 | 44 | 387 |
+//!
+//! The last two are what honest clients ask for too. A part costs 1 to 2.5 microseconds, so the cap on their number is what
+//! bounds them.
 
 use std::ops::Range;
 
@@ -7,8 +26,22 @@ use http::HeaderValue;
 /// A longer `Range` field is ignored. Two hundred ranges fit in well.
 const MAX_FIELD: usize = 8 * 1024;
 
-/// More ranges than this are ignored, so that no field makes work that is out of proportion.
+/// So many ranges are read of any file.
+const FEW_RANGES: usize = 32;
+
+/// More ranges are read if the file has so many bytes for each of them: sending a part then costs less than sending
+/// those bytes.
+const WORTH_A_RANGE: u64 = 8 * 1024;
+
+/// More ranges than this are never read.
 const MAX_RANGES: usize = 200;
+
+/// How many ranges of a file of `length` bytes are read. A field with more is ignored, so that no field makes work that
+/// is out of proportion.
+fn cap(length: u64) -> usize {
+    let worth = usize::try_from(length / WORTH_A_RANGE).unwrap_or(usize::MAX);
+    worth.clamp(FEW_RANGES, MAX_RANGES)
+}
 
 /// What a `Range` field asks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +65,7 @@ pub(crate) fn parse(field: &HeaderValue, length: u64) -> Ranges {
     if !unit.eq_ignore_ascii_case(b"bytes=") {
         return Ranges::Whole;
     }
-    if set.iter().filter(|&&byte| byte == b',').count() >= MAX_RANGES {
+    if set.iter().filter(|&&byte| byte == b',').count() >= cap(length) {
         return Ranges::Whole;
     }
     let mut asked = 0;
@@ -196,8 +229,13 @@ mod tests {
     #[test]
     fn the_caps_make_it_the_whole_file() {
         let many = |count: usize| format!("bytes={}", vec!["0-0"; count].join(","));
-        assert_eq!(of(&many(MAX_RANGES), 10), Ranges::Some(vec![Range { start: 0, end: 1 }]));
-        assert_eq!(of(&many(MAX_RANGES + 1), 10), Ranges::Whole);
+        let first_byte = Ranges::Some(vec![Range { start: 0, end: 1 }]);
+        for (length, cap) in
+            [(10, 32), (32 * 8192, 32), (100 * 8192, 100), (200 * 8192, 200), (u64::MAX, 200)]
+        {
+            assert_eq!(of(&many(cap), length), first_byte, "{cap} of {length}");
+            assert_eq!(of(&many(cap + 1), length), Ranges::Whole, "{cap} + 1 of {length}");
+        }
         assert_eq!(of(&format!("bytes=0-{}", "9".repeat(MAX_FIELD)), 10), Ranges::Whole);
     }
 
