@@ -27,6 +27,8 @@ mod local;
 #[cfg(feature = "object_store")]
 mod object;
 mod pacing;
+#[cfg(feature = "object_store")]
+mod patience;
 mod strategy;
 
 pub use self::strategy::{Stream, StreamError};

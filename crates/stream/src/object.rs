@@ -22,6 +22,7 @@ use secure_download_core::{
 };
 
 use crate::pacing::Paced;
+use crate::patience::{PATIENCE, Patient, Stalled};
 
 /// A request with none of these is answered with the whole object, so one request to the store is enough.
 const SELECTING: [HeaderName; 6] =
@@ -70,7 +71,7 @@ impl ObjectSource {
         let parts = sending.parts().clone();
         // The first piece is opened before the head leaves: its failure can still be told.
         let mut opened = match (first, first_piece(&parts)) {
-            (Some(result), _) => Some(result.into_stream()),
+            (Some(result), _) => Some(Patient::new(result.into_stream())),
             (None, Some(range)) => Some(pinned.open(range).await.map_err(refused)?),
             (None, None) => None,
         };
@@ -123,7 +124,7 @@ impl Object {
 
     async fn head(&self) -> Result<ObjectMeta, Error> {
         let options = GetOptions { head: true, version: self.version.clone(), ..GetOptions::default() };
-        Ok(self.store.get_opts(&self.path, options).await?.meta)
+        Ok(in_time(self.store.get_opts(&self.path, options)).await?.meta)
     }
 
     async fn get(&self, range: Option<Range<u64>>) -> Result<GetResult, Error> {
@@ -132,7 +133,7 @@ impl Object {
             version: self.version.clone(),
             ..GetOptions::default()
         };
-        self.store.get_opts(&self.path, options).await
+        in_time(self.store.get_opts(&self.path, options)).await
     }
 
     fn pin(self, meta: ObjectMeta) -> Pinned {
@@ -157,17 +158,15 @@ impl Pinned {
     }
 
     /// One request for one range, of this state only: asked for, and checked, for not every store keeps to `If-Match`.
-    async fn open(
-        &self,
-        range: Range<u64>,
-    ) -> Result<BoxStream<'static, object_store::Result<Bytes>>, Error> {
+    async fn open(&self, range: Range<u64>) -> Result<StoreBytes, Error> {
         let options = GetOptions {
-            if_match: self.meta.e_tag.clone(),
+            // A weak tag never holds in `If-Match` (RFC 9110 section 13.1.1): then what came is all there is to check.
+            if_match: self.meta.e_tag.clone().filter(|tag| !tag.starts_with("W/")),
             range: Some(range.clone().into()),
             version: self.meta.version.clone(),
             ..GetOptions::default()
         };
-        let result = self.store.get_opts(&self.path, options).await?;
+        let result = in_time(self.store.get_opts(&self.path, options)).await?;
         let meta = &result.meta;
         let same = meta.e_tag == self.meta.e_tag
             && meta.size == self.meta.size
@@ -177,14 +176,23 @@ impl Pinned {
             let path = self.path.to_string();
             return Err(Error::Precondition { path, source: "the object was replaced".into() });
         }
-        Ok(result.into_stream())
+        Ok(Patient::new(result.into_stream()))
     }
 }
 
+/// Waits for an answer of the store, not for ever.
+async fn in_time(answer: impl Future<Output = Result<GetResult, Error>>) -> Result<GetResult, Error> {
+    let in_time = tokio::time::timeout(PATIENCE, answer).await;
+    in_time.unwrap_or_else(|_| Err(Error::Generic { store: "object_store", source: Stalled.into() }))
+}
+
+/// The bytes of one answer of the store, which may not stall.
+type StoreBytes = Patient<BoxStream<'static, object_store::Result<Bytes>>>;
+
 /// A piece of an object: its request under way, or its bytes.
 enum Piece {
-    Opening(BoxFuture<'static, Result<BoxStream<'static, object_store::Result<Bytes>>, Error>>),
-    Reading(BoxStream<'static, object_store::Result<Bytes>>),
+    Opening(BoxFuture<'static, Result<StoreBytes, Error>>),
+    Reading(StoreBytes),
 }
 
 impl Stream for Piece {
@@ -197,7 +205,7 @@ impl Stream for Piece {
                     Ok(stream) => *self = Self::Reading(stream),
                     Err(error) => return Poll::Ready(Some(Err(error.into()))),
                 },
-                Self::Reading(stream) => return stream.as_mut().poll_next(cx).map_err(Into::into),
+                Self::Reading(stream) => return Pin::new(stream).poll_next(cx),
             }
         }
     }

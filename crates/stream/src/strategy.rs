@@ -11,9 +11,7 @@ use async_trait::async_trait;
 use http::Response;
 #[cfg(feature = "object_store")]
 use object_store::ObjectStore;
-use secure_download_core::{
-    Body, DeliveryError, DeliveryStrategy, Download, Grant, Parts, RequestHead, Selection,
-};
+use secure_download_core::{Body, DeliveryError, DeliveryStrategy, Download, Grant, RequestHead, Selection};
 
 use crate::local::{FileChunks, LocalSource, OpenFile};
 #[cfg(feature = "object_store")]
@@ -168,12 +166,10 @@ async fn deliver_local(
     };
     let rate = grant.terms().rate_limit();
     let parts = sending.parts().clone();
-    let body = match (&parts, rate) {
+    let body = match rate {
         // Small enough for one buffer, which leaves together with the head.
-        (Parts::One(range), None) if range.end - range.start <= OpenFile::ONE_BUFFER => {
-            Body::full(file.read_all(range.clone()).await?)
-        }
-        _ => {
+        None if parts.length() <= OpenFile::ONE_BUFFER => Body::full(file.read_all(&parts).await?),
+        rate => {
             let file = source.share(file);
             let chunks = move |range| FileChunks::new(Arc::clone(&file), range);
             match rate {

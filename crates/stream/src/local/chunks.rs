@@ -84,9 +84,6 @@ impl FileChunks {
         if count == 0 {
             return Poll::Ready(Some(Err(ended_early().into())));
         }
-        if let Err(error) = self.file.unchanged() {
-            return Poll::Ready(Some(Err(error.into())));
-        }
         self.range.start += count as u64;
         self.since_pause += count;
         self.lent_at = Some(Instant::now());
@@ -125,11 +122,18 @@ impl Stream for FileChunks {
             this.adapt(returned_at);
             let mut buffer = this.fit(buffer);
             match this.file.read_now(this.range.start, &mut buffer) {
-                Ok(ReadNow::Bytes(count)) => return this.hand_out(buffer, count),
+                Ok(ReadNow::Bytes(count)) => {
+                    if let Err(error) = this.file.unchanged() {
+                        return Poll::Ready(Some(Err(error.into())));
+                    }
+                    return this.hand_out(buffer, count);
+                }
                 Ok(ReadNow::NotCached) => {
                     let (file, offset) = (Arc::clone(&this.file), this.range.start);
                     this.on_pool = Some(tokio::task::spawn_blocking(move || {
                         let count = file.read_waiting(offset, &mut buffer)?;
+                        // Here, because on a network stat waits too.
+                        file.unchanged()?;
                         Ok((buffer, count))
                     }));
                 }

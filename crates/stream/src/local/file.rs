@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use secure_download_core::{DeliveryError, Representation};
+use secure_download_core::{DeliveryError, Part, Parts, Representation};
 
 use super::on_pool;
 
@@ -64,6 +64,59 @@ impl Stamp {
     }
 }
 
+/// A body being read into one buffer.
+struct Filling {
+    buffer: Vec<u8>,
+    /// Which places of the buffer are still to be filled, and with which bytes of the file; the last is next.
+    gaps: Vec<(Range<usize>, u64)>,
+}
+
+impl Filling {
+    fn new(parts: &Parts) -> Self {
+        let mut buffer = Vec::with_capacity(usize::try_from(parts.length()).unwrap_or_default());
+        let mut gaps = Vec::new();
+        let mut leave = |buffer: &mut Vec<u8>, range: &Range<u64>| {
+            let start = buffer.len();
+            buffer.resize(start + usize::try_from(range.end - range.start).unwrap_or_default(), 0);
+            if buffer.len() > start {
+                gaps.push((start..buffer.len(), range.start));
+            }
+        };
+        match parts {
+            Parts::One(range) => leave(&mut buffer, range),
+            Parts::Many(parts) => {
+                for part in parts {
+                    match part {
+                        Part::Literal(bytes) => buffer.extend_from_slice(bytes),
+                        Part::File(range) => leave(&mut buffer, range),
+                    }
+                }
+            }
+        }
+        gaps.reverse();
+        Self { buffer, gaps }
+    }
+
+    /// What to read next, and where to.
+    fn gap(&mut self) -> Option<(u64, &mut [u8])> {
+        let (place, position) = self.gaps.last()?;
+        Some((*position, &mut self.buffer[place.clone()]))
+    }
+
+    /// Notes that so many bytes were read, none at the end of the file.
+    fn fill(&mut self, count: usize) -> io::Result<()> {
+        let Some((place, position)) = self.gaps.last_mut().filter(|_| count > 0) else {
+            return Err(ended_early());
+        };
+        place.start += count;
+        *position += count as u64;
+        if place.start == place.end {
+            self.gaps.pop();
+        }
+        Ok(())
+    }
+}
+
 /// What a read without waiting found.
 pub(super) enum ReadNow {
     /// So many bytes, none at the end of the file.
@@ -90,26 +143,20 @@ impl OpenFile {
         Representation::of_file(self.stamp.length, self.stamp.modified, now)
     }
 
-    /// Reads a small range whole.
-    pub(crate) async fn read_all(self, range: Range<u64>) -> Result<Bytes, DeliveryError> {
-        let mut buffer = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.read_now(range.start + filled as u64, &mut buffer[filled..]) {
-                Ok(ReadNow::Bytes(0)) => return Err(changing(ended_early())),
-                Ok(ReadNow::Bytes(count)) => filled += count,
+    /// Reads a small body whole.
+    pub(crate) async fn read_all(self, parts: &Parts) -> Result<Bytes, DeliveryError> {
+        let mut filling = Filling::new(parts);
+        while let Some((position, gap)) = filling.gap() {
+            match self.read_now(position, gap) {
+                Ok(ReadNow::Bytes(count)) => filling.fill(count).map_err(changing)?,
                 Ok(ReadNow::NotCached) => {
                     let read = on_pool(move || {
-                        while filled < buffer.len() {
-                            let count =
-                                self.read_waiting(range.start + filled as u64, &mut buffer[filled..])?;
-                            if count == 0 {
-                                return Err(ended_early());
-                            }
-                            filled += count;
+                        while let Some((position, gap)) = filling.gap() {
+                            let count = self.read_waiting(position, gap)?;
+                            filling.fill(count)?;
                         }
                         self.unchanged()?;
-                        Ok(buffer)
+                        Ok(filling.buffer)
                     });
                     return read.await.map(Bytes::from).map_err(changing);
                 }
@@ -117,7 +164,7 @@ impl OpenFile {
             }
         }
         self.unchanged().map_err(changing)?;
-        Ok(buffer.into())
+        Ok(filling.buffer.into())
     }
 
     /// Reads what is at hand.

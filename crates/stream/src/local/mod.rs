@@ -41,13 +41,15 @@ impl LocalSource {
     /// blocking pool.
     pub(crate) async fn find(&self, key: &FileKey) -> Result<OpenFile, DeliveryError> {
         let opened = match self.root.open_cached(key) {
-            Some(opened) => Ok(opened),
+            Some((file, reads)) => OpenFile::new(file, reads),
             None => {
                 let (root, key) = (Arc::clone(&self.root), key.clone());
-                on_pool(move || root.open_beneath(&key)).await
+                // Stat waits too where open does: on a network, in user space.
+                on_pool(move || root.open_beneath(&key).and_then(|(file, reads)| OpenFile::new(file, reads)))
+                    .await
             }
         };
-        opened.and_then(|(file, reads)| OpenFile::new(file, reads)).map_err(|error| open_failed(error, key))
+        opened.map_err(|error| open_failed(error, key))
     }
 
     /// The same file, through a descriptor that other transfers of it already hold, if there is one.
