@@ -1,15 +1,21 @@
 //! What the system tests share: a served gate, a real S3 server, and clients that see every byte.
 
 mod answer;
+mod cut;
 mod http1;
 mod http2;
+mod program;
 mod redis;
 mod s3;
 mod served;
+mod watched;
 
 pub use self::answer::Answer;
+pub use self::cut::cutting;
 pub use self::http1::Http1;
 pub use self::http2::Http2;
+pub use self::program::program;
 pub use self::redis::RedisServer;
 pub use self::s3::S3Server;
 pub use self::served::{allow_everybody, serve, serve_router};
+pub use self::watched::{Request, Watched};
