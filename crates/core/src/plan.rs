@@ -136,6 +136,37 @@ impl ResponsePlan {
     /// - One range is a plain 206, several are `multipart/byteranges` with an exact length.
     /// - Nothing of it in the file: 416 with `Content-Range: bytes */LENGTH`.
     /// - HEAD: the headers of the whole file.
+    ///
+    /// # Choices
+    ///
+    /// Where RFC 9110 leaves room:
+    ///
+    /// - Section 5.6.7: a date whose weekday is wrong, or that does not exist, is no date. Second 60 is a leap second.
+    /// - 8.8.2: `Last-Modified` is not sent for times before 1970, which are broken clocks, and then date conditions
+    ///   are ignored. A time in the future is sent as the time of the answer.
+    /// - 8.8.2.2: a date joins ranges (`If-Range`) only once the file has been left alone for two seconds, and so does an
+    ///   entity tag made by [`Representation::of_file`]. Clients that hold a date alone cannot tell two changes within
+    ///   one second apart; they are sent a tag, too.
+    /// - 13.1.1: `If-Match` with nothing in it, or with nothing that is an entity tag, is false: 412 is safer than
+    ///   to go on.
+    /// - 13.1.2, 5.6.1: members of a list that are no entity tags are passed over; those beside them count. `*` counts only
+    ///   alone on its line.
+    /// - 13.1.3: a date later than the server's clock is a date like any other.
+    /// - 13.1.4, 13.1.3: a date field that stands twice is a list, so it is ignored. `If-Range` that stands twice is false,
+    ///   and `Range` that stands twice is ignored.
+    /// - 13.2.1, 14.2: a precondition that ends the request comes before a range that cannot be satisfied: 304 or 412, not 416.
+    /// - 14.1.1: spaces and tabs around a range are skipped, also before the first; inside of a range they make the field
+    ///   invalid.
+    /// - 14.1.2: a suffix of an empty file would be satisfiable, but no `Content-Range` can say so: 200. A suffix of zero
+    ///   bytes never is: 416.
+    /// - 14.2: an invalid field is ignored, and neither 400 nor 416; so is one with one invalid member. So are those over
+    ///   the caps, though they are valid.
+    /// - 15.3.7: with `If-Range` too, a 206 carries every field of the 200: a client that shows or saves it needs the fields
+    ///   that keep it safe.
+    /// - 15.3.7.2: parts stand in the order asked for. If one range is left of several, it is sent as a plain 206.
+    /// - 15.4.5: a 304 carries no `Last-Modified` beside an entity tag, and no `Content-Length`.
+    /// - 15.5.6: every method but GET and HEAD is 405, also one that nobody knows.
+    /// - 15.5.13, 15.5.17: 412 and 416 are not stored and say nothing of the file but its length.
     pub fn select(&self, head: &RequestHead, file: &Representation, now: SystemTime) -> Selection {
         let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
         if let Some(answer) = self.conditional_answer(head, &validators) {

@@ -92,7 +92,14 @@ impl Stream {
     ///
     /// The store's entity tag and modification time are the validators. Each range is one request to the store, pinned to
     /// the version that was seen first; an object that is replaced meanwhile ends the transfer with an error. A store that
-    /// has no such object is 404, one that cannot be reached 503 with `Retry-After`, one that refuses us 502.
+    /// has no such object is 404, one that cannot be reached or says nothing for 30 seconds 503 with `Retry-After`, one that
+    /// refuses us 502. Nothing of what the store said reaches the client.
+    ///
+    /// `object_store`'s own clients end each request after 30 seconds, however much has come, and resume it no more than
+    /// ten times. Slow readers of large objects take longer: build the client with
+    /// `ClientOptions::with_timeout_disabled`. What stalls is given up all the same.
+    ///
+    /// The store must deliver one state of an object in one answer, as S3, GCS and Azure do.
     ///
     /// For a folder on this machine use [`Stream::local`]: `object_store`'s own `LocalFileSystem` follows symbolic links
     /// out of its root.

@@ -6,6 +6,7 @@ mod check;
 mod conditional;
 mod files;
 mod range;
+mod requirements;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;

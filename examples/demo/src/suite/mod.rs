@@ -5,6 +5,7 @@
 mod accounts;
 mod downloads;
 mod links;
+mod limits;
 mod program;
 mod refusals;
 mod uploads;
@@ -22,5 +23,6 @@ pub async fn run(program: &str, arguments: &[&str]) {
     refusals::check(&demo).await;
     links::check(&demo).await;
     demo.stop().await;
+    limits::check(program).await;
     program::check_starting(program).await;
 }
