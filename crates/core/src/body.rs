@@ -109,34 +109,36 @@ impl Body {
         {
             return self.fail(BodyError::Commit(error));
         }
-        loop {
-            let chunk = match &mut self.source {
-                Source::Ended | Source::Absent => return Poll::Ready(None),
-                Source::Buffer(bytes) => std::mem::take(bytes),
-                Source::Stream(stream) => match ready!(stream.as_mut().poll_next(cx)) {
-                    Some(Ok(chunk)) if chunk.is_empty() => continue,
-                    Some(Ok(chunk)) => chunk,
-                    Some(Err(error)) => return self.fail(BodyError::Source(error)),
-                    None => return self.fail(BodyError::Short { missing: self.remaining }),
-                },
-            };
-            let Some(remaining) = self.remaining.checked_sub(chunk.len() as u64) else {
-                return self.fail(BodyError::Long);
-            };
-            self.remaining = remaining;
-            if remaining == 0 {
-                // Lets go of files and connections before the last bytes are on their way.
-                self.source = Source::Ended;
-            }
-            let chunk = match &mut self.tracking {
-                Some(tracking) => tracking.wrap(chunk),
-                None => chunk,
-            };
-            if remaining == 0 {
-                self.tracking = None;
-            }
-            return Poll::Ready(Some(Ok(chunk)));
+        let chunk = match &mut self.source {
+            Source::Ended | Source::Absent => return Poll::Ready(None),
+            Source::Buffer(bytes) => std::mem::take(bytes),
+            Source::Stream(stream) => match ready!(stream.as_mut().poll_next(cx)) {
+                // Other tasks get their turn, should there be no end of it.
+                Some(Ok(chunk)) if chunk.is_empty() => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Some(Ok(chunk)) => chunk,
+                Some(Err(error)) => return self.fail(BodyError::Source(error)),
+                None => return self.fail(BodyError::Short { missing: self.remaining }),
+            },
+        };
+        let Some(remaining) = self.remaining.checked_sub(chunk.len() as u64) else {
+            return self.fail(BodyError::Long);
+        };
+        self.remaining = remaining;
+        if remaining == 0 {
+            // Lets go of files and connections before the last bytes are on their way.
+            self.source = Source::Ended;
         }
+        let chunk = match &mut self.tracking {
+            Some(tracking) => tracking.wrap(chunk),
+            None => chunk,
+        };
+        if remaining == 0 {
+            self.tracking = None;
+        }
+        Poll::Ready(Some(Ok(chunk)))
     }
 
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -296,6 +298,14 @@ mod tests {
         assert!(matches!(long, (bytes, Some(BodyError::Long)) if bytes == b"ab"));
         let broken = collect(Body::stream(5, chunks(&["ab", "!", "cde"])));
         assert!(matches!(broken, (bytes, Some(BodyError::Source(_))) if bytes == b"ab"));
+    }
+
+    #[test]
+    fn a_source_of_nothing_holds_up_nobody_else() {
+        let empty = futures::stream::repeat_with(|| Ok(Bytes::new()));
+        let mut body = Body::stream(1, empty);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(body.poll_chunk(&mut cx).is_pending());
     }
 
     #[test]
