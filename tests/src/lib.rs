@@ -6,8 +6,10 @@ mod http1;
 mod http2;
 mod program;
 mod redis;
+#[cfg(feature = "stores")]
 mod s3;
 mod served;
+#[cfg(feature = "stores")]
 mod watched;
 
 pub use self::answer::Answer;
@@ -16,6 +18,8 @@ pub use self::http1::Http1;
 pub use self::http2::Http2;
 pub use self::program::program;
 pub use self::redis::RedisServer;
+#[cfg(feature = "stores")]
 pub use self::s3::S3Server;
 pub use self::served::{allow_everybody, serve, serve_router};
+#[cfg(feature = "stores")]
 pub use self::watched::{Request, Watched};

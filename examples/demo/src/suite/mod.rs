@@ -4,8 +4,8 @@
 
 mod accounts;
 mod downloads;
-mod links;
 mod limits;
+mod links;
 mod program;
 mod refusals;
 mod uploads;
