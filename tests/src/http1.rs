@@ -62,7 +62,34 @@ impl Http1 {
         tokio::time::timeout(PATIENCE, self.receive_now(method)).await.expect("an answer")
     }
 
+    /// Receives the head of the next answer, to a GET, and so many bytes of its body; the rest stays on its way.
+    ///
+    /// # Panics
+    /// If what comes is no answer, or ends before.
+    pub async fn receive_part(&mut self, length: usize) -> Vec<u8> {
+        let receive = async {
+            self.receive_head().await;
+            let mut part = vec![0; length];
+            self.stream.read_exact(&mut part).await.expect("a part of the body");
+            part
+        };
+        tokio::time::timeout(PATIENCE, receive).await.expect("an answer")
+    }
+
     async fn receive_now(&mut self, method: &str) -> Answer {
+        let mut answer = self.receive_head().await;
+        // RFC 9112 section 6.3: when a body follows, and how long it is.
+        let bodiless = method == "HEAD" || answer.status == StatusCode::NOT_MODIFIED;
+        assert_eq!(answer.field("transfer-encoding"), None, "every length is known");
+        if !bodiless {
+            let length = answer.field("content-length").expect("a length").parse().expect("a number");
+            answer.body = vec![0; length];
+            self.stream.read_exact(&mut answer.body).await.expect("a whole body");
+        }
+        answer
+    }
+
+    async fn receive_head(&mut self) -> Answer {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.stream.read_u8().await.expect("a head"));
@@ -78,16 +105,7 @@ impl Http1 {
             let name = HeaderName::from_bytes(name.as_bytes()).expect(line);
             headers.append(name, HeaderValue::from_str(value).expect(line));
         }
-        // RFC 9112 section 6.3: when a body follows, and how long it is.
-        let bodiless = method == "HEAD" || status == StatusCode::NOT_MODIFIED;
-        let mut answer = Answer { status, headers, body: Vec::new() };
-        assert_eq!(answer.field("transfer-encoding"), None, "every length is known");
-        if !bodiless {
-            let length = answer.field("content-length").expect("a length").parse().expect("a number");
-            answer.body = vec![0; length];
-            self.stream.read_exact(&mut answer.body).await.expect("a whole body");
-        }
-        answer
+        Answer { status, headers, body: Vec::new() }
     }
 
     /// A request and its answer.

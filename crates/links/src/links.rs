@@ -99,14 +99,14 @@ impl Links {
             expires_at: claims.expires_at,
         };
         self.store.mint(stored, now).await?;
-        Ok(self.signer.link(&claims))
+        Ok(self.signer.sign(&claims))
     }
 
     /// What a token says, if it is one of ours and has not expired. Nothing is spent, and whether a use is left is not
     /// asked: previews and mail scanners may look as often as they like.
     #[must_use]
     pub fn look(&self, token: &str) -> Option<LinkClaims> {
-        self.signer.read_link(token).filter(|claims| self.now() < claims.expires_at)
+        self.signer.verify(token).filter(|claims| self.now() < claims.expires_at)
     }
 
     /// Redeems a link for one client. Call it on POST only, never on GET: what a button sends, no preview sends.
@@ -135,7 +135,7 @@ impl Links {
             return None;
         }
         // The link itself may have expired since it was redeemed.
-        let claims = self.signer.read_link(token)?;
+        let claims = self.signer.verify(token)?;
         let now = self.now();
         let mut leases = cookies(headers).filter_map(|value| self.signer.read_lease(value));
         let lease = leases.find(|lease| lease.link == claims.id && now < lease.ends)?;
@@ -156,6 +156,12 @@ impl Links {
     /// [`StoreError`] if the store is down: some of the links may still be good.
     pub async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
         self.store.revoke_record(record).await
+    }
+
+    /// What signs its tokens.
+    #[must_use]
+    pub fn signer(&self) -> &LinkSigner {
+        &self.signer
     }
 
     pub(crate) fn now(&self) -> u64 {

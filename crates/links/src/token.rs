@@ -98,8 +98,9 @@ impl LinkSigner {
         self
     }
 
-    /// The token that says so.
-    pub(crate) fn link(&self, claims: &LinkClaims) -> String {
+    /// The token that says so. [`Links::mint`](crate::Links::mint) makes links; this only writes one down again.
+    #[must_use]
+    pub fn sign(&self, claims: &LinkClaims) -> String {
         let mut token = self.begin(claims.id);
         token.extend(claims.expires_at.to_be_bytes());
         token.extend(claims.uses.map_or(0, NonZeroU32::get).to_be_bytes());
@@ -118,9 +119,10 @@ impl LinkSigner {
         self.finish(Purpose::Lease, token)
     }
 
-    /// What a link's token says, expired or not; `None` if it is not one of ours.
-    pub(crate) fn read_link(&self, token: &str) -> Option<LinkClaims> {
-        let payload = self.verify(Purpose::Link, token)?;
+    /// What a link's token says, **expired or not, spent or not**; `None` if it is not one of ours.
+    #[must_use]
+    pub fn verify(&self, token: &str) -> Option<LinkClaims> {
+        let payload = self.opened(Purpose::Link, token)?;
         let mut rest = Fields(&payload);
         let id = LinkId::from_bytes(rest.array()?);
         let expires_at = u64::from_be_bytes(rest.array()?);
@@ -132,7 +134,7 @@ impl LinkSigner {
 
     /// What a lease's token says, ended or not.
     pub(crate) fn read_lease(&self, token: &str) -> Option<LeaseClaims> {
-        let payload = self.verify(Purpose::Lease, token)?;
+        let payload = self.opened(Purpose::Lease, token)?;
         let mut rest = Fields(&payload);
         let link = LinkId::from_bytes(rest.array()?);
         let lease = LinkId::from_bytes(rest.array()?);
@@ -156,7 +158,7 @@ impl LinkSigner {
     }
 
     /// Version, key and MAC removed, all of them right.
-    fn verify(&self, purpose: Purpose, token: &str) -> Option<Vec<u8>> {
+    fn opened(&self, purpose: Purpose, token: &str) -> Option<Vec<u8>> {
         if token.len() > LONGEST {
             return None;
         }
@@ -245,9 +247,9 @@ mod tests {
     fn a_token_says_what_was_signed() {
         let signer = signer("a", 1, 1);
         for claims in [claims(), LinkClaims { uses: None, issuer: String::new(), ..claims() }] {
-            let token = signer.link(&claims);
+            let token = signer.sign(&claims);
             assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')));
-            assert_eq!(signer.read_link(&token), Some(claims));
+            assert_eq!(signer.verify(&token), Some(claims));
         }
         let lease =
             LeaseClaims { link: claims().id, lease: LinkId::from_bytes([7; 16]), ends: 1_800_000_001 };
@@ -257,8 +259,8 @@ mod tests {
     #[test]
     fn whatever_is_not_exactly_ours_is_refused() {
         let ours = signer("a", 2, 2).also_verify(&LinkKey::new(1, [1; 32]).expect("long enough"));
-        let token = signer("a", 1, 1).link(&claims());
-        assert!(ours.read_link(&token).is_some(), "signed before the key changed");
+        let token = signer("a", 1, 1).sign(&claims());
+        assert!(ours.verify(&token).is_some(), "signed before the key changed");
         for (why, other) in [
             ("another audience", signer("b", 1, 1)),
             ("another secret under a known id", signer("a", 1, 3)),
@@ -266,31 +268,31 @@ mod tests {
             ("a known secret under another id", signer("a", 3, 1)),
             ("an audience that runs on", signer("a\0", 1, 1)),
         ] {
-            assert_eq!(ours.read_link(&other.link(&claims())), None, "{why}");
+            assert_eq!(ours.verify(&other.sign(&claims())), None, "{why}");
         }
         let lease = LeaseClaims { link: claims().id, lease: claims().id, ends: u64::MAX };
-        assert_eq!(ours.read_link(&ours.lease(&lease)), None, "a lease is no link");
-        assert_eq!(ours.read_lease(&ours.link(&claims())), None, "a link is no lease");
+        assert_eq!(ours.verify(&ours.lease(&lease)), None, "a lease is no link");
+        assert_eq!(ours.read_lease(&ours.sign(&claims())), None, "a link is no lease");
         for wrong in
             ["", "A", "AQ", "....", &format!("{token}="), &format!("{token}A"), &"A".repeat(LONGEST + 4)]
         {
-            assert_eq!(ours.read_link(wrong), None, "{wrong}");
+            assert_eq!(ours.verify(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn every_changed_character_is_noticed() {
         let signer = signer("a", 1, 1);
-        let token = signer.link(&claims());
+        let token = signer.sign(&claims());
         for position in 0..token.len() {
             for other in ['A', 'B', '_', '='] {
                 let mut changed = token.clone();
                 changed.replace_range(position..=position, other.encode_utf8(&mut [0; 4]));
                 if changed != token {
-                    assert_eq!(signer.read_link(&changed), None, "at {position}");
+                    assert_eq!(signer.verify(&changed), None, "at {position}");
                 }
             }
-            assert_eq!(signer.read_link(&token[..position]), None, "cut at {position}");
+            assert_eq!(signer.verify(&token[..position]), None, "cut at {position}");
         }
     }
 
@@ -303,7 +305,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_read_without_panic(text in "\\PC{0,200}|[A-Za-z0-9_-]{0,400}") {
-            proptest::prop_assert_eq!(signer("a", 1, 1).read_link(&text), None);
+            proptest::prop_assert_eq!(signer("a", 1, 1).verify(&text), None);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Demo, Upload, Visitor};
 const CONTENT: &[u8] = b"only for whoever has the link, and only once";
 
 /// Makes a link and returns its path.
-async fn make(owner: &mut Visitor, id: &str, uses: &str, seconds: &str) -> String {
+pub(super) async fn make(owner: &mut Visitor, id: &str, uses: &str, seconds: &str) -> String {
     let page = owner.post(&format!("/files/{id}/links"), &[("uses", uses), ("seconds", seconds)]).await;
     assert_eq!(page.status, StatusCode::OK);
     let page = String::from_utf8(page.body).expect("UTF-8");
@@ -17,7 +17,7 @@ async fn make(owner: &mut Visitor, id: &str, uses: &str, seconds: &str) -> Strin
 }
 
 /// Presses the button, and returns where it leads.
-async fn redeem(visitor: &mut Visitor, link: &str) -> String {
+pub(super) async fn redeem(visitor: &mut Visitor, link: &str) -> String {
     let answer = visitor.post(link, &[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let cookie = answer.field("set-cookie").expect("a lease");

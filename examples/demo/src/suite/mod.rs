@@ -8,10 +8,12 @@ mod limits;
 mod links;
 mod program;
 mod refusals;
+mod shared_links;
 mod uploads;
 mod visitor;
 
 pub use self::program::Demo;
+pub use self::shared_links::run_shared_links;
 pub use self::visitor::{Upload, Visitor};
 
 /// Runs everything against one demo application, given the path of its program and arguments that choose the strategy.

@@ -20,7 +20,7 @@ pub struct Demo {
     address: SocketAddr,
     child: Child,
     log: Log,
-    data: TempDir,
+    data: Arc<TempDir>,
 }
 
 /// What the program wrote to standard error, line by line.
@@ -34,6 +34,15 @@ impl Demo {
     /// Starts the program on a free port and waits until it says where it listens.
     pub async fn start(program: &str, arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
+        Self::start_in(Arc::new(data), program, arguments).await
+    }
+
+    /// Starts the program once more, on the same data folder and another port.
+    pub async fn start_beside(&self, program: &str, arguments: &[&str]) -> Self {
+        Self::start_in(Arc::clone(&self.data), program, arguments).await
+    }
+
+    async fn start_in(data: Arc<TempDir>, program: &str, arguments: &[&str]) -> Self {
         let mut child = command(program, &data)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
@@ -99,6 +108,11 @@ impl Demo {
     /// The whole log so far.
     pub fn log(&self) -> String {
         self.log.lines.lock().expect("not poisoned").join("\n")
+    }
+
+    /// Kills it, as a crash does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("killed");
     }
 
     /// Interrupts it as Ctrl-C does, and sees it end well.

@@ -105,6 +105,12 @@ impl Visitor {
         ids
     }
 
+    /// The same visitor at another address of the same site.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, cookies: self.cookies.clone() }
+    }
+
     /// The `Cookie` line that this visitor sends.
     #[must_use]
     pub fn cookie_line(&self) -> String {
