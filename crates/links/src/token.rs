@@ -12,7 +12,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -22,8 +23,8 @@ use crate::key::LinkKey;
 const VERSION: u8 = 1;
 const MAC_LEN: usize = 32;
 
-/// The longest token: two texts of 1024 bytes, their lengths and the fixed fields, in base64url.
-const LONGEST: usize = (69 + 2 * LONGEST_TEXT).div_ceil(3) * 4;
+/// The longest token in bytes: two texts, their lengths and the fixed fields.
+const LONGEST: usize = 69 + 2 * LONGEST_TEXT;
 
 /// What a token is for.
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +123,8 @@ impl LinkSigner {
     /// What a link's token says, **expired or not, spent or not**; `None` if it is not one of ours.
     #[must_use]
     pub fn verify(&self, token: &str) -> Option<LinkClaims> {
-        let payload = self.opened(Purpose::Link, token)?;
-        let mut rest = Fields(&payload);
+        let mut room = [0; LONGEST];
+        let mut rest = self.opened(Purpose::Link, token, &mut room)?;
         let id = LinkId::from_bytes(rest.array()?);
         let expires_at = u64::from_be_bytes(rest.array()?);
         let uses = NonZeroU32::new(u32::from_be_bytes(rest.array()?));
@@ -134,8 +135,8 @@ impl LinkSigner {
 
     /// What a lease's token says, ended or not.
     pub(crate) fn read_lease(&self, token: &str) -> Option<LeaseClaims> {
-        let payload = self.opened(Purpose::Lease, token)?;
-        let mut rest = Fields(&payload);
+        let mut room = [0; LONGEST];
+        let mut rest = self.opened(Purpose::Lease, token, &mut room)?;
         let link = LinkId::from_bytes(rest.array()?);
         let lease = LinkId::from_bytes(rest.array()?);
         let ends = u64::from_be_bytes(rest.array()?);
@@ -154,16 +155,13 @@ impl LinkSigner {
     fn finish(&self, purpose: Purpose, mut token: Vec<u8>) -> String {
         let mac = self.current.mac(purpose).chain_update(&token).finalize().into_bytes();
         token.extend_from_slice(&mac);
-        Base64UrlUnpadded::encode_string(&token)
+        URL_SAFE_NO_PAD.encode(&token)
     }
 
-    /// Version, key and MAC removed, all of them right.
-    fn opened(&self, purpose: Purpose, token: &str) -> Option<Vec<u8>> {
-        if token.len() > LONGEST {
-            return None;
-        }
-        let mut token = Base64UrlUnpadded::decode_vec(token).ok()?;
-        let (signed, mac) = token.split_at(token.len().checked_sub(MAC_LEN)?);
+    /// What stands between the version and key, and the MAC, all of which are right.
+    fn opened<'a>(&self, purpose: Purpose, token: &str, room: &'a mut [u8; LONGEST]) -> Option<Fields<'a>> {
+        let length = URL_SAFE_NO_PAD.decode_slice(token, room).ok()?;
+        let (signed, mac) = room[..length].split_at(length.checked_sub(MAC_LEN)?);
         let mut rest = Fields(signed);
         let [version] = rest.array()?;
         let key = u32::from_be_bytes(rest.array()?);
@@ -175,12 +173,7 @@ impl LinkSigner {
             .filter(|known| known.id == key)
             // In constant time, as `verify_slice` compares.
             .any(|known| known.mac(purpose).chain_update(signed).verify_slice(mac).is_ok());
-        if !right {
-            return None;
-        }
-        token.truncate(token.len() - MAC_LEN);
-        token.drain(..5);
-        Some(token)
+        right.then_some(rest)
     }
 }
 
@@ -274,7 +267,7 @@ mod tests {
         assert_eq!(ours.verify(&ours.lease(&lease)), None, "a lease is no link");
         assert_eq!(ours.read_lease(&ours.sign(&claims())), None, "a link is no lease");
         for wrong in
-            ["", "A", "AQ", "....", &format!("{token}="), &format!("{token}A"), &"A".repeat(LONGEST + 4)]
+            ["", "A", "AQ", "....", &format!("{token}="), &format!("{token}A"), &"A".repeat(2 * LONGEST)]
         {
             assert_eq!(ours.verify(wrong), None, "{wrong}");
         }
