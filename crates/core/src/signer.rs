@@ -1,6 +1,7 @@
 //! [`UrlSigner`]: short-lived URLs for granted files.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -31,6 +32,23 @@ pub trait UrlSigner: Send + Sync {
         lifetime: Duration,
         now: SystemTime,
     ) -> Result<SignedUrl, SignError>;
+}
+
+#[async_trait]
+impl<U: UrlSigner + ?Sized> UrlSigner for Arc<U> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn sign(
+        &self,
+        grant: &Grant,
+        method: &Method,
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Result<SignedUrl, SignError> {
+        (**self).sign(grant, method, lifetime, now).await
+    }
 }
 
 /// A URL that opens a private file for whoever holds it. `Debug` shows neither path nor query.
