@@ -1,0 +1,39 @@
+//! The presign strategy: an authorised client is sent to the store itself, with a URL that lives for seconds.
+//!
+//! [`Presign`] turns a grant into a redirect. A [`UrlSigner`](secure_download_core::UrlSigner) makes the URL, so the
+//! store is exchanged in one line.
+//!
+//! # What reaches the client
+//! The store answers the signed URL, so it can only send what a signature can carry:
+//!
+//! | header of the plan | on the store's answer |
+//! |---|---|
+//! | `Content-Type`, `Content-Disposition`, `Cache-Control` | signed into the URL; what a signer cannot carry, it does not sign |
+//! | `X-Content-Type-Options`, `Cross-Origin-Resource-Policy`, `Referrer-Policy` | on the redirect only |
+//! | `Content-Security-Policy` of inline content | no: the bucket's own origin, which holds no cookie of the application, confines it |
+//! | a transfer rate | no: a download with a rate is declined |
+//!
+//! A declined download goes to the next strategy of a [`FirstOf`](secure_download_core::FirstOf).
+//!
+//! # Single-page applications
+//! A script that sends a bearer token should not follow a redirect with it. With [`Presign::json`], a client whose
+//! `Accept` prefers `application/json` is answered `{"url": "...", "expires_at": "2026-01-01T00:00:05Z"}` instead, and
+//! fetches the URL without its token. The bucket must then allow the application's origin; for S3:
+//!
+//! ```json
+//! [{
+//!   "AllowedOrigins": ["https://app.example"],
+//!   "AllowedMethods": ["GET", "HEAD"],
+//!   "AllowedHeaders": ["range", "if-match", "if-none-match", "if-range"],
+//!   "ExposeHeaders": ["content-disposition", "content-range", "etag"],
+//!   "MaxAgeSeconds": 600
+//! }]
+//! ```
+
+mod accept;
+mod conditional;
+mod json;
+mod strategy;
+mod timestamp;
+
+pub use self::strategy::Presign;
