@@ -32,8 +32,20 @@
 
 mod accept;
 mod conditional;
+#[cfg(feature = "s3")]
+mod hex;
 mod json;
+#[cfg(feature = "s3")]
+mod overrides;
+#[cfg(feature = "s3")]
+mod percent;
+#[cfg(feature = "s3")]
+mod s3;
 mod strategy;
 mod timestamp;
+#[cfg(feature = "s3")]
+mod volumes;
 
+#[cfg(feature = "s3")]
+pub use self::s3::{CredentialProvider, Credentials, CredentialsError, S3Bucket, S3BucketError, S3Signer};
 pub use self::strategy::Presign;

@@ -6,6 +6,7 @@
 //! | strategy | feature | who sends the bytes |
 //! |---|---|---|
 //! | [`Stream`] | `stream` (default) | the application, with no thread held per download |
+//! | [`Presign`] | `presign` | the store: the client is sent there with a URL that lives for seconds |
 //!
 //! Links that work once, a number of times or for a while come with the feature `links`: [`links`](crate::links).
 //!
@@ -58,6 +59,10 @@
 
 #[doc(inline)]
 pub use secure_download_core::*;
+
+#[cfg(feature = "presign")]
+#[doc(inline)]
+pub use secure_download_presign::*;
 
 #[cfg(feature = "stream")]
 #[doc(inline)]

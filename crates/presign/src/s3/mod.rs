@@ -1,0 +1,10 @@
+//! S3 and whatever speaks its protocol.
+
+mod bucket;
+mod credentials;
+mod day;
+mod signer;
+
+pub use self::bucket::{S3Bucket, S3BucketError};
+pub use self::credentials::{CredentialProvider, Credentials, CredentialsError};
+pub use self::signer::S3Signer;
