@@ -35,17 +35,23 @@ mod conditional;
 #[cfg(feature = "s3")]
 mod hex;
 mod json;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "object_store"))]
 mod overrides;
 #[cfg(feature = "s3")]
 mod percent;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "object_store")]
+mod store;
 mod strategy;
 mod timestamp;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "object_store"))]
 mod volumes;
 
+#[cfg(feature = "aws-credentials")]
+pub use self::s3::StoreCredentials;
 #[cfg(feature = "s3")]
 pub use self::s3::{CredentialProvider, Credentials, CredentialsError, S3Bucket, S3BucketError, S3Signer};
+#[cfg(feature = "object_store")]
+pub use self::store::StoreSigner;
 pub use self::strategy::Presign;

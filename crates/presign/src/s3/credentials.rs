@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secure_download_core::BoxError;
@@ -16,6 +16,7 @@ pub struct Credentials {
     secret_key: Zeroizing<String>,
     session_token: Option<Zeroizing<String>>,
     expires_at: Option<SystemTime>,
+    lasting: Option<Duration>,
 }
 
 impl Credentials {
@@ -32,7 +33,7 @@ impl Credentials {
         if !readable(&access_key) || access_key.contains('/') || secret_key.is_empty() {
             return Err(CredentialsError::Malformed);
         }
-        Ok(Self { access_key, secret_key, session_token: None, expires_at: None })
+        Ok(Self { access_key, secret_key, session_token: None, expires_at: None, lasting: None })
     }
 
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if set, `AWS_SESSION_TOKEN`, as they are now.
@@ -65,6 +66,20 @@ impl Credentials {
     pub fn expires_at(mut self, time: SystemTime) -> Self {
         self.expires_at = Some(time);
         self
+    }
+
+    /// They end no sooner than `time` from whenever they are asked for; more is not known.
+    #[cfg(feature = "aws-credentials")]
+    pub(crate) fn lasting_at_least(mut self, time: Duration) -> Self {
+        self.lasting = Some(time);
+        self
+    }
+
+    /// How long a URL that is signed at `now` may live as far as these credentials go.
+    pub(crate) fn left(&self, now: SystemTime) -> Duration {
+        let until = self.expires_at.map(|end| end.duration_since(now).unwrap_or_default());
+        let lasting = self.lasting.unwrap_or(Duration::MAX);
+        until.unwrap_or(Duration::MAX).min(lasting)
     }
 
     /// The access key id. It names the credentials and is part of every signed URL.

@@ -4,7 +4,11 @@ mod bucket;
 mod credentials;
 mod day;
 mod signer;
+#[cfg(feature = "aws-credentials")]
+mod store_credentials;
 
 pub use self::bucket::{S3Bucket, S3BucketError};
 pub use self::credentials::{CredentialProvider, Credentials, CredentialsError};
 pub use self::signer::S3Signer;
+#[cfg(feature = "aws-credentials")]
+pub use self::store_credentials::StoreCredentials;

@@ -201,11 +201,7 @@ impl Place {
 
 /// How long a URL that is signed now may live.
 fn whole_seconds(lifetime: Duration, credentials: &Credentials, now: Timestamp) -> Result<u64, SignError> {
-    let mut seconds = lifetime.as_secs().min(LONGEST);
-    if let Some(end) = credentials.expiry() {
-        let left = end.duration_since(now.system_time()).unwrap_or_default();
-        seconds = seconds.min(left.as_secs());
-    }
+    let seconds = lifetime.min(credentials.left(now.system_time())).as_secs().min(LONGEST);
     if seconds == 0 {
         return Err(SignError::Failed("the credentials end, or the URL would, within a second".into()));
     }
