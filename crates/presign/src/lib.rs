@@ -35,7 +35,9 @@ mod conditional;
 #[cfg(feature = "s3")]
 mod hex;
 mod json;
-#[cfg(any(feature = "s3", feature = "object_store"))]
+#[cfg(feature = "local")]
+mod local;
+#[cfg(any(feature = "s3", feature = "local", feature = "object_store"))]
 mod overrides;
 #[cfg(feature = "s3")]
 mod percent;
@@ -48,6 +50,8 @@ mod timestamp;
 #[cfg(any(feature = "s3", feature = "object_store"))]
 mod volumes;
 
+#[cfg(feature = "local")]
+pub use self::local::{LocalClaims, LocalKey, LocalKeyError, LocalSigner};
 #[cfg(feature = "aws-credentials")]
 pub use self::s3::StoreCredentials;
 #[cfg(feature = "s3")]
