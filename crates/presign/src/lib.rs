@@ -33,6 +33,8 @@
 mod accept;
 mod conditional;
 #[cfg(feature = "s3")]
+mod endpoint;
+#[cfg(feature = "s3")]
 mod hex;
 mod json;
 #[cfg(feature = "local")]
@@ -46,6 +48,8 @@ mod s3;
 #[cfg(feature = "object_store")]
 mod store;
 mod strategy;
+#[cfg(feature = "sts")]
+mod sts;
 mod timestamp;
 #[cfg(any(feature = "s3", feature = "object_store"))]
 mod volumes;
@@ -56,6 +60,10 @@ pub use self::local::{LocalClaims, LocalKey, LocalKeyError, LocalSigner};
 pub use self::s3::StoreCredentials;
 #[cfg(feature = "s3")]
 pub use self::s3::{CredentialProvider, Credentials, CredentialsError, S3Bucket, S3BucketError, S3Signer};
+#[cfg(feature = "sts")]
+pub use self::s3::{S3Policy, S3PolicyError};
 #[cfg(feature = "object_store")]
 pub use self::store::StoreSigner;
 pub use self::strategy::Presign;
+#[cfg(feature = "sts")]
+pub use self::sts::{AssumeRole, StsEndpoint, StsError};

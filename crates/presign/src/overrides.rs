@@ -1,5 +1,6 @@
 //! The headers that a signature must make the store send.
 
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use secure_download_core::{Grant, SignError};
 
@@ -18,7 +19,7 @@ impl<'a> Overrides<'a> {
     /// Control bytes garble the answers of some stores, and others refuse what is not ASCII, so neither is signed.
     pub(crate) fn of(grant: &'a Grant) -> Result<Self, SignError> {
         let printable = |name: HeaderName| {
-            let value = grant.plan().headers().get(name).map(|value| value.as_bytes());
+            let value = grant.plan().headers().get(name).map(HeaderValue::as_bytes);
             value
                 .filter(|value| !value.is_empty() && value.len() <= LONGEST)
                 .filter(|value| value.iter().all(|byte| (0x20..=0x7e).contains(byte)))

@@ -1,6 +1,6 @@
 //! [`S3Bucket`]: where a bucket is reached.
 
-use http::Uri;
+use crate::endpoint;
 
 /// A bucket, the region that its signatures name, and the address under which clients reach it.
 ///
@@ -53,16 +53,14 @@ impl S3Bucket {
     /// # Errors
     /// [`S3BucketError`] says what is wrong with endpoint, region or name.
     pub fn at(endpoint: &str, region: &str, bucket: &str) -> Result<Self, S3BucketError> {
-        let (scheme, authority) = parse_endpoint(endpoint).ok_or(S3BucketError::Endpoint)?;
-        // Both are written into signature and URL as they are.
-        let plain = |text: &str, extra: &str| {
-            text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || extra.contains(c))
-        };
-        if region.is_empty() || !plain(region, "_") {
+        let (scheme, authority) = endpoint::parse(endpoint).ok_or(S3BucketError::Endpoint)?;
+        if !endpoint::is_region(region) {
             return Err(S3BucketError::Region);
         }
+        // Written into signature and URL as it is.
+        let plain = bucket.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
         let length = (3..=255).contains(&bucket.len());
-        if !length || !plain(bucket, "._") || bucket.starts_with('.') || bucket.contains("..") {
+        if !length || !plain || bucket.starts_with('.') || bucket.contains("..") {
             return Err(S3BucketError::Bucket);
         }
         Ok(Self {
@@ -121,36 +119,22 @@ impl S3Bucket {
         &self.prefix
     }
 
+    /// The first part of ARNs.
+    #[cfg(feature = "sts")]
+    pub(crate) fn partition(&self) -> &'static str {
+        match &self.region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     pub(crate) fn origin_length(&self) -> usize {
         self.origin
-    }
-}
-
-/// Scheme and authority as a browser would write them: lower case, without the scheme's own port.
-fn parse_endpoint(endpoint: &str) -> Option<(&'static str, String)> {
-    let uri: Uri = endpoint.parse().ok()?;
-    let (scheme, own_port) = match uri.scheme_str()? {
-        "https" => ("https", 443),
-        "http" => ("http", 80),
-        _ => return None,
-    };
-    let authority = uri.authority()?;
-    let plain = !authority.as_str().contains(['@', '%']) && !authority.host().is_empty();
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !endpoint.contains('#');
-    if !plain || !bare {
-        return None;
-    }
-    let host = authority.host().to_ascii_lowercase();
-    match authority.as_str().strip_prefix(authority.host())? {
-        "" => Some((scheme, host)),
-        port => match port.strip_prefix(':')?.parse::<u16>().ok()? {
-            port if port == own_port => Some((scheme, host)),
-            port => Some((scheme, format!("{host}:{port}"))),
-        },
     }
 }
 

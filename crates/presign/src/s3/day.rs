@@ -67,6 +67,11 @@ impl Day {
         out.push_str("&X-Amz-SignedHeaders=host");
     }
 
+    #[cfg(feature = "sts")]
+    pub(crate) fn scope(&self) -> &str {
+        &self.scope
+    }
+
     /// Signs the hash of a canonical request, in hexadecimal.
     pub(crate) fn sign(&self, now: Timestamp, canonical_hash: [u8; 32]) -> [u8; 64] {
         let mut text = String::with_capacity(160);

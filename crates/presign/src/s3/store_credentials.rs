@@ -14,7 +14,7 @@ use super::{CredentialProvider, Credentials};
 const LEFT_AT_LEAST: Duration = Duration::from_secs(300);
 
 /// Signs with the credentials of an `object_store` client: static ones, the environment's, and those of the instance
-/// (IMDSv2), the container (ECS, EKS) or a web identity, renewed in time.
+/// (`IMDSv2`), the container (ECS, EKS) or a web identity, renewed in time.
 ///
 /// URLs that temporary credentials sign live for at most five minutes: that long the credentials are certain to last.
 ///
