@@ -40,6 +40,7 @@ mod json;
 #[cfg(feature = "local")]
 mod local;
 #[cfg(any(feature = "s3", feature = "local", feature = "object_store"))]
+#[allow(dead_code, reason = "each signer uses its own part")]
 mod overrides;
 #[cfg(feature = "s3")]
 mod percent;
@@ -50,6 +51,7 @@ mod store;
 mod strategy;
 #[cfg(feature = "sts")]
 mod sts;
+#[allow(dead_code, reason = "each signer uses its own part")]
 mod timestamp;
 #[cfg(any(feature = "s3", feature = "object_store"))]
 mod volumes;

@@ -86,7 +86,8 @@ impl Signer for Careless {
 
 #[test]
 fn a_url_without_what_was_asked_for_is_not_used() {
-    let cases: [(fn(Url) -> Url, bool); 5] = [
+    type Case = (fn(Url) -> Url, bool);
+    let cases: [Case; 5] = [
         (|url| url, true),
         (|url| changed(&url, "response-content-type", "other"), false),
         (|url| changed(&url, "image%2Fpng", "text%2Fhtml"), false),
