@@ -26,6 +26,7 @@ pub(crate) fn parse(endpoint: &str) -> Option<(&'static str, String)> {
     }
 }
 
+#[cfg(feature = "s3")]
 /// Whether a text can stand in signatures and hosts as a region.
 pub(crate) fn is_region(region: &str) -> bool {
     !region.is_empty() && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')

@@ -10,3 +10,11 @@ pub(crate) fn hex(bytes: [u8; 32]) -> [u8; 64] {
     }
     text
 }
+
+/// Appends bytes as digits.
+#[cfg(feature = "gcs")]
+pub(crate) fn push(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        out.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+    }
+}

@@ -31,19 +31,28 @@
 //! ```
 
 mod accept;
+#[cfg(feature = "azure")]
+mod azure;
+#[cfg(feature = "cloudfront")]
+mod cloudfront;
 mod conditional;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure", feature = "cloudfront"))]
 mod endpoint;
-#[cfg(feature = "s3")]
+#[cfg(feature = "gcs")]
+mod gcs;
+#[cfg(any(feature = "s3", feature = "gcs"))]
 mod hex;
 mod json;
 #[cfg(feature = "local")]
 mod local;
-#[cfg(any(feature = "s3", feature = "local", feature = "object_store"))]
+#[cfg(any(feature = "s3", feature = "local", feature = "gcs", feature = "azure"))]
+mod mac;
 #[allow(dead_code, reason = "each signer uses its own part")]
 mod overrides;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure", feature = "cloudfront"))]
 mod percent;
+#[cfg(any(feature = "gcs", feature = "cloudfront"))]
+mod private_key;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "object_store")]
@@ -53,9 +62,18 @@ mod strategy;
 mod sts;
 #[allow(dead_code, reason = "each signer uses its own part")]
 mod timestamp;
-#[cfg(any(feature = "s3", feature = "object_store"))]
+#[allow(dead_code, reason = "each signer uses its own part")]
 mod volumes;
 
+#[cfg(feature = "azure")]
+pub use self::azure::{
+    AzureContainer, AzureContainerError, AzureDelegationKey, AzureKey, AzureKeyError, AzureKeyProvider,
+    AzureSigner,
+};
+#[cfg(feature = "cloudfront")]
+pub use self::cloudfront::{CloudFrontError, CloudFrontKey, CloudFrontKeyError, CloudFrontSigner};
+#[cfg(feature = "gcs")]
+pub use self::gcs::{GcsBucket, GcsBucketError, GcsKey, GcsKeyError, GcsSigner};
 #[cfg(feature = "local")]
 pub use self::local::{LocalClaims, LocalKey, LocalKeyError, LocalSigner};
 #[cfg(feature = "aws-credentials")]

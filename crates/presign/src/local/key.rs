@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use hmac::Mac as _;
+
+use crate::mac::{Mac, keyed};
 
 /// Sets these signatures apart from everything else that the same secret may sign.
 const DOMAIN: &[u8] = b"secure-download/presign/local/v1";
@@ -17,7 +18,7 @@ pub(crate) const MAC_LENGTH: usize = 32;
 /// A secret that signs local URLs, at least 32 random bytes. `Debug` does not show it.
 #[derive(Clone)]
 pub struct LocalKey {
-    mac: Hmac<Sha256>,
+    mac: Mac,
 }
 
 impl LocalKey {
@@ -47,13 +48,6 @@ impl LocalKey {
         let mut mac = self.mac.clone();
         mac.update(claims);
         mac.verify_slice(signature).is_ok()
-    }
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    match Hmac::new_from_slice(key) {
-        Ok(mac) => mac,
-        Err(_) => unreachable!("HMAC takes keys of any length"),
     }
 }
 

@@ -4,12 +4,12 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use hmac::Mac as _;
 use zeroize::Zeroizing;
 
 use super::Credentials;
 use crate::hex::hex;
+use crate::mac::{Mac, keyed};
 use crate::percent;
 use crate::timestamp::Timestamp;
 
@@ -20,7 +20,7 @@ pub(crate) struct Day {
     day: u64,
     credentials: Arc<Credentials>,
     /// Keyed: both of its pads are hashed already.
-    mac: Hmac<Sha256>,
+    mac: Mac,
     /// `20260101`.
     date: String,
     /// `20260101/us-east-1/s3/aws4_request`.
@@ -88,13 +88,6 @@ impl Day {
         mac.update(text.as_bytes());
         mac.update(&hash);
         hex(mac.finalize().into_bytes().into())
-    }
-}
-
-pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    match Hmac::new_from_slice(key) {
-        Ok(mac) => mac,
-        Err(_) => unreachable!("HMAC takes keys of any length"),
     }
 }
 
