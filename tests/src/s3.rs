@@ -63,6 +63,18 @@ impl S3Server {
         self.root.path()
     }
 
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The bucket's name, and the access key and secret of its user.
+    #[must_use]
+    pub fn names(&self) -> (&'static str, &'static str, &'static str) {
+        (BUCKET, ACCESS_KEY, SECRET_KEY)
+    }
+
     /// A client of the bucket.
     ///
     /// # Panics
