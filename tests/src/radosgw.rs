@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
+use rusty_s3::S3Action as _;
 
 use crate::children::{Running, free_ports, output, wait_for};
+use crate::fetch;
 
 /// The user that owns the buckets and may assume roles.
 const USER: (&str, &str, &str) = ("app", "RGWAPPKEY00000000001", "rgwsecretrgwsecretrgwsecretrgwsecret0001");
@@ -120,10 +123,30 @@ impl Radosgw {
         format!("arn:aws:iam:::role/{name}")
     }
 
+    /// Makes an empty bucket of the user's.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub async fn create_bucket(&self, name: &str) {
+        let (_, access, secret) = USER;
+        let endpoint = self.endpoint.parse().expect("a URL");
+        let bucket = rusty_s3::Bucket::new(endpoint, rusty_s3::UrlStyle::Path, name.to_owned(), "us-east-1");
+        let credentials = rusty_s3::Credentials::new(access, secret);
+        let url = bucket.expect("a bucket").create_bucket(&credentials).sign(Duration::from_secs(60));
+        let answer = fetch("PUT", url.as_str(), &["content-length: 0"]).await;
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    }
+
     /// Scheme, host and port.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The same for buckets as hosts.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        self.endpoint.replace("127.0.0.1", "s3.localhost")
     }
 
     /// The user's access key and secret.
