@@ -11,6 +11,7 @@ mod http2;
 mod program;
 mod redis;
 #[cfg(feature = "stores")]
+mod radosgw;
 mod s3;
 mod served;
 #[cfg(feature = "stores")]
@@ -28,6 +29,7 @@ pub use self::http2::Http2;
 pub use self::program::program;
 pub use self::redis::RedisServer;
 #[cfg(feature = "stores")]
+pub use self::radosgw::Radosgw;
 pub use self::s3::S3Server;
 pub use self::served::{allow_everybody, serve, serve_router};
 #[cfg(feature = "stores")]
