@@ -25,6 +25,18 @@ use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.print_policy {
+        return match options.policy() {
+            Ok(policy) => {
+                println!("{policy}");
+                ExitCode::SUCCESS
+            }
+            Err(problem) => {
+                eprintln!("demo-axum: {problem}");
+                ExitCode::from(2)
+            }
+        };
+    }
     if let Err(problem) = options.check() {
         eprintln!("demo-axum: {problem}");
         return ExitCode::from(2);

@@ -7,7 +7,10 @@
 
 mod account;
 mod assets;
+mod bucket;
+mod cookie_key;
 mod descriptors;
+mod embedded_s3;
 mod files;
 mod form;
 mod ids;

@@ -42,6 +42,9 @@ pub struct Options {
     /// The bucket's region
     #[arg(long, value_name = "NAME")]
     pub s3_region: Option<String>,
+    /// Print the policy that the bucket's user needs, and end
+    #[arg(long)]
+    pub print_policy: bool,
     /// The proxy fetches from the bucket: no redirect, the bucket stays hidden
     #[arg(long)]
     pub mask: bool,
@@ -173,6 +176,31 @@ impl Options {
         })
     }
 
+    /// The policy that `--print-policy` prints.
+    ///
+    /// # Errors
+    /// One line that says which option is missing or malformed.
+    pub fn policy(&self) -> Result<String, String> {
+        crate::bucket::policy(self)
+    }
+
+    fn check_bucket(&self) -> Result<(), String> {
+        if self.s3_bucket.is_none() && (self.s3_endpoint.is_some() || self.s3_region.is_some()) {
+            return Err("--s3-endpoint and --s3-region need --s3-bucket".to_owned());
+        }
+        if self.expires == 0 {
+            return Err("--expires 0 leaves no time to download anything".to_owned());
+        }
+        if self.s3_bucket.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+            return Err(
+                "the embedded S3 server is reached from this machine only: name a real one with --s3-bucket \
+                        and --s3-endpoint"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     /// Whether the options go together.
     ///
     /// # Errors
@@ -181,7 +209,7 @@ impl Options {
         match self.strategy {
             StrategyName::Stream => {}
             StrategyName::Accel => return Err(not_yet("--strategy accel")),
-            StrategyName::Presign => return Err(not_yet("--strategy presign")),
+            StrategyName::Presign => self.check_bucket()?,
         }
         if self.mask {
             return Err(not_yet("--mask"));
@@ -201,7 +229,7 @@ impl Options {
 }
 
 fn not_yet(option: &str) -> String {
-    format!("{option} is not available yet: this version delivers with --strategy stream only")
+    format!("{option} is not available yet: this version delivers with --strategy stream or presign")
 }
 
 fn resolve(text: &str) -> Result<SocketAddr, String> {
@@ -231,6 +259,17 @@ mod tests {
             &["--links", "sqlite"],
             &["--links", "memory"],
             &["--links", "redis://127.0.0.1"],
+            &["--strategy", "presign"],
+            &[
+                "--strategy",
+                "presign",
+                "--s3-bucket",
+                "b-1",
+                "--s3-region",
+                "eu-central-1",
+                "--expires",
+                "60",
+            ],
             &["--rate", "2000", "--stall-seconds", "5", "--max-upload", "0"],
         ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
@@ -241,7 +280,9 @@ mod tests {
             &["--listen", "0.0.0.0:0", "--user", "carol:x", "--user", "bob:bob"],
             &["--listen", "8000"],
             &["--strategy", "accel"],
-            &["--strategy", "presign"],
+            &["--strategy", "presign", "--s3-endpoint", "https://s3.example"],
+            &["--strategy", "presign", "--expires", "0"],
+            &["--strategy", "presign", "--listen", "0.0.0.0:0", "--user", "carol:x"],
             &["--strategy", "carrier-pigeon"],
             &["--mask"],
             &["--links", "paper"],
@@ -255,6 +296,22 @@ mod tests {
         ] {
             assert!(check(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_policy_names_one_prefix() {
+        let policy = |arguments: &[&str]| {
+            Options::try_parse_from([&["demo", "--print-policy"], arguments].concat())
+                .expect("options")
+                .policy()
+        };
+        let printed = policy(&["--s3-bucket", "scans", "--s3-region", "eu-central-1"]).expect("a policy");
+        assert!(
+            printed.contains("\"arn:aws:s3:::scans/demo/*\"") && !printed.contains("Delete"),
+            "{printed}"
+        );
+        assert!(policy(&[]).is_err());
+        assert!(policy(&["--s3-bucket", "scans", "--s3-endpoint", "nowhere"]).is_err());
     }
 
     #[test]

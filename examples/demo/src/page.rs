@@ -1,5 +1,7 @@
 //! Answers of the site itself, and the headers that each of them carries.
 
+use std::sync::OnceLock;
+
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -11,11 +13,28 @@ use secure_download::Body;
 /// application sends both the same way.
 pub type Page = Response<Body>;
 
+/// Where pictures may come from beside the site itself; set once, when the site opens.
+static PICTURES: OnceLock<String> = OnceLock::new();
+
+/// Lets pages load pictures from a store to which downloads are redirected.
+pub(crate) fn allow_pictures_from(origin: &str) {
+    // A second site in the same program keeps the first one's policy.
+    let _ = PICTURES.set(format!(" {origin}"));
+}
+
 /// Everything a page needs comes from the site itself, and nobody may frame it.
-pub(crate) const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-);
+pub(crate) fn page_policy() -> HeaderValue {
+    static POLICY: OnceLock<HeaderValue> = OnceLock::new();
+    let policy = || {
+        let pictures = PICTURES.get().map_or("", String::as_str);
+        let text = format!(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'{pictures}; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+    };
+    POLICY.get_or_init(policy).clone()
+}
 
 const COMMON: [(HeaderName, HeaderValue); 6] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -43,7 +62,7 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl 
 /// A page in HTML.
 pub(crate) fn html(status: StatusCode, markup: String) -> Page {
     let mut page = answer(status, "text/html; charset=utf-8", markup);
-    page.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, page_policy());
     page
 }
 

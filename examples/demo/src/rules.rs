@@ -13,7 +13,7 @@ use secure_download::{
     Event, FileKey, Gate, Outcome, Record, RefusalPage, Terms, authorize_with, signed_in,
 };
 
-use crate::page::PAGE_POLICY;
+use crate::page::page_policy;
 use crate::pages::refusal_markup;
 use crate::store::{FileRow, Store, User};
 use crate::{Options, log_failure};
@@ -103,7 +103,7 @@ pub(crate) fn link_gate(
 /// The site's own page for a refusal.
 fn refusal_page(status: StatusCode) -> RefusalPage {
     RefusalPage::html(refusal_markup(status, ""))
-        .header(CONTENT_SECURITY_POLICY, PAGE_POLICY)
+        .header(CONTENT_SECURITY_POLICY, page_policy())
         .header(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))
 }
 

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use secure_download::links::{LinkBearer, Links};
 use secure_download::{DeliveryStrategy, Gate, Stream};
+use secure_download::{DeliveryStrategy, FirstOf, Gate, Stream};
 
+use crate::bucket::Bucket;
+use crate::options::StrategyName;
+use crate::page;
 use crate::passwords::Passwords;
 use crate::rules::{self, StoredFile, Traffic};
 use crate::samples;
@@ -41,8 +45,21 @@ impl Site {
         let failed = |error: &dyn std::fmt::Display| StartError {
             message: format!("cannot use the data folder {}: {error}", folder.display()),
         };
-        let media_folder = folder.join("media");
-        let media = Media::open(&media_folder, options.max_upload).map_err(|error| failed(&error))?;
+        let bucket = match options.strategy {
+            StrategyName::Presign => Some(Arc::new(
+                Bucket::open(options)
+                    .await
+                    .map_err(|error| StartError { message: format!("cannot use the bucket: {error}") })?,
+            )),
+            _ => None,
+        };
+        if let Some(bucket) = &bucket {
+            page::allow_pictures_from(&bucket.origin());
+        }
+        // What a bucket shall hold is collected beside it.
+        let media_folder = folder.join(if bucket.is_some() { "incoming" } else { "media" });
+        let media = Media::open(&media_folder, options.max_upload, bucket.clone());
+        let media = media.map_err(|error| failed(&error))?;
         let store = Store::open(&folder.join("demo.db")).map_err(|error| failed(&error))?;
         let cookie_key =
             kept_key::load_or_create(&folder.join("cookie.key")).map_err(|error| failed(&error))?;
@@ -65,6 +82,15 @@ impl Site {
             gate: rules::gate(&store, Arc::clone(&strategy), options, Arc::clone(&traffic)),
             link_gate: rules::link_gate(&store, strategy, options, links.clone(), Arc::clone(&traffic)),
             links,
+        let (name, strategy) = match &bucket {
+            Some(bucket) => ("presign", bucket.strategy(Duration::from_secs(options.expires))),
+            None => {
+                let stream = Stream::local(&media_folder).map_err(|error| failed(&error))?;
+                (stream.name(), FirstOf::new(stream))
+            }
+        };
+            strategy: name,
+            gate: rules::gate(&store, strategy, options, Arc::clone(&traffic)),
             traffic,
             store,
             media,

@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use secure_download::BoxError;
 use tokio::runtime::Handle;
 use tokio::task;
 
+use crate::bucket::Bucket;
 use crate::ids;
 use crate::store::NewFile;
 use crate::upload::content_type;
@@ -28,13 +31,15 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Media {
     folder: PathBuf,
     limit: u64,
+    bucket: Option<Arc<Bucket>>,
 }
 
 impl Media {
-    /// Opens or makes the folder. No file in it will have more than `limit` bytes. Blocks, for start-up.
-    pub(crate) fn open(folder: &Path, limit: u64) -> io::Result<Self> {
+    /// Opens or makes the folder. No file in it will have more than `limit` bytes. With a bucket, files only pass
+    /// through the folder. Blocks, for start-up.
+    pub(crate) fn open(folder: &Path, limit: u64, bucket: Option<Arc<Bucket>>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), limit })
+        Ok(Self { folder: folder.to_owned(), limit, bucket })
     }
 
     /// Starts a new file.
@@ -55,11 +60,15 @@ impl Media {
             buffer: Vec::new(),
             size: 0,
             limit: self.limit,
+            bucket: self.bucket.clone(),
         })
     }
 
     /// Removes the bytes under a key that no row names any more. Running downloads of them go on.
     pub(crate) async fn remove(&self, key: &str) {
+        if let Some(bucket) = &self.bucket {
+            return bucket.remove(key).await;
+        }
         let path = self.folder.join(key);
         // What cannot be removed now goes with the next sweep.
         let _ = task::spawn_blocking(move || fs::remove_file(path)).await;
@@ -92,6 +101,7 @@ pub(crate) struct Incoming {
     buffer: Vec<u8>,
     size: u64,
     limit: u64,
+    bucket: Option<Arc<Bucket>>,
 }
 
 impl Incoming {
@@ -124,11 +134,17 @@ impl Incoming {
     pub(crate) async fn finish(mut self, name: String) -> Result<NewFile, StoreFileError> {
         self.flush().await?;
         let part = self.part.take().ok_or(StoreFileError::Interrupted)?;
+        let content_type = self.content_type(&name);
+        if let Some(bucket) = &self.bucket {
+            let key = bucket.put(&self.key, &part.path).await.map_err(StoreFileError::Bucket)?;
+            // On a thread that may wait: it removes the copy here.
+            let _ = task::spawn_blocking(move || drop(part)).await;
+            return Ok(NewFile { key, name, content_type, size: self.size });
+        }
         let path = self.path.clone();
         task::spawn_blocking(move || part.complete(&path))
             .await
             .map_err(|_| StoreFileError::Interrupted)??;
-        let content_type = self.content_type(&name);
         Ok(NewFile { key: std::mem::take(&mut self.key), name, content_type, size: self.size })
     }
 
@@ -193,6 +209,9 @@ pub(crate) enum StoreFileError {
     /// The disk refused.
     #[error("the file cannot be written: {0}")]
     Io(#[from] io::Error),
+    /// The bucket refused.
+    #[error("the bucket did not take the file: {0}")]
+    Bucket(BoxError),
     /// The program ends, or an earlier write failed.
     #[error("writing was interrupted")]
     Interrupted,
@@ -204,7 +223,7 @@ mod tests {
 
     fn media(limit: u64) -> Media {
         let folder = std::env::temp_dir().join(format!("demo-media-{}", ids::session_id()));
-        Media::open(&folder, limit).expect("a folder")
+        Media::open(&folder, limit, None).expect("a folder")
     }
 
     fn content(media: &Media) -> Vec<PathBuf> {
