@@ -6,12 +6,14 @@ mod accounts;
 mod downloads;
 mod limits;
 mod links;
+mod presign;
 mod program;
 mod refusals;
 mod shared_links;
 mod uploads;
 mod visitor;
 
+pub use self::presign::run_presigned;
 pub use self::program::Demo;
 pub use self::shared_links::run_shared_links;
 pub use self::visitor::{Upload, Visitor};

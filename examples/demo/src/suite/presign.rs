@@ -1,0 +1,60 @@
+//! What `--strategy presign` adds: downloads are redirected to a bucket, for a moment.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use system_tests::fetch;
+
+use super::{Demo, Upload, Visitor};
+
+/// Runs the checks of presigned delivery against one demo application, given the path of its program.
+pub async fn run_presigned(program: &str) {
+    let demo = Demo::start(program, &["--strategy", "presign", "--expires", "2"]).await;
+    let mut alice = Visitor::signed_in(demo.address(), "alice").await;
+    let mut bob = Visitor::signed_in(demo.address(), "bob").await;
+    let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    let id = alice.upload(Upload { name: "ü 1.bin", content: &content }).await;
+    let target = format!("/files/{id}");
+
+    let redirect = alice.get(&target).await;
+    assert_eq!((redirect.status, redirect.body.len()), (StatusCode::FOUND, 0));
+    assert_eq!(redirect.field("cache-control"), Some("private, no-store"));
+    assert_eq!(redirect.field("referrer-policy"), Some("no-referrer"));
+    let url = redirect.field("location").expect("a location").to_owned();
+    let answer = fetch("GET", &url, &[]).await;
+    assert_eq!((answer.status, answer.body == content), (StatusCode::OK, true));
+    assert_eq!(
+        answer.field("content-disposition"),
+        Some("attachment; filename=\"_ 1.bin\"; filename*=UTF-8''%C3%BC%201.bin")
+    );
+    let logged = demo.logged(&format!("GET {target} ")).await;
+    assert_eq!(logged[..3], ["302", "0", "presign"]);
+
+    let head = alice.ask("HEAD", &target, &[]).await;
+    let head = fetch("HEAD", head.field("location").expect("a location"), &[]).await;
+    assert_eq!((head.status, head.field("content-length")), (StatusCode::OK, Some("400000")));
+
+    let hidden = bob.get(&target).await;
+    assert_eq!((hidden.status, hidden.field("location")), (StatusCode::NOT_FOUND, None));
+    let bare = url.split('?').next().expect("a path");
+    assert_eq!(fetch("GET", bare, &[]).await.status, StatusCode::FORBIDDEN, "the bucket is private");
+
+    // The store's own refusal, once its clock has passed the end.
+    let refusal = loop {
+        let answer = fetch("GET", &url, &[]).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(refusal.status, StatusCode::FORBIDDEN);
+    assert!(String::from_utf8_lossy(&refusal.body).contains("Request has expired"));
+
+    let deleted = alice.post(&format!("{target}/delete"), &[]).await;
+    assert_eq!(deleted.status, StatusCode::SEE_OTHER);
+    let log = demo.log();
+    for secret in ["X-Amz-", "Signature", url.rsplit('=').next().expect("a signature")] {
+        assert!(!log.contains(secret), "{log}");
+    }
+    demo.stop().await;
+}
