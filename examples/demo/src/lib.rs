@@ -8,7 +8,6 @@
 mod account;
 mod assets;
 mod bucket;
-mod cookie_key;
 mod descriptors;
 mod embedded_s3;
 mod files;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use secure_download::links::{LinkBearer, Links};
 use secure_download::{DeliveryStrategy, Gate, Stream};
-use secure_download::{DeliveryStrategy, FirstOf, Gate, Stream};
 
 use crate::bucket::Bucket;
 use crate::options::StrategyName;
@@ -74,23 +73,19 @@ impl Site {
             .await
             .map_err(|error| StartError { message: format!("cannot keep links: {error}") })?;
 
-        let strategy: Arc<dyn DeliveryStrategy> =
-            Arc::new(Stream::local(&media_folder).map_err(|error| failed(&error))?);
+        let (name, strategy): (_, Arc<dyn DeliveryStrategy>) = match &bucket {
+            Some(bucket) => ("presign", Arc::new(bucket.strategy(Duration::from_secs(options.expires)))),
+            None => {
+                let stream = Stream::local(&media_folder).map_err(|error| failed(&error))?;
+                (stream.name(), Arc::new(stream))
+            }
+        };
         let traffic = Arc::<Traffic>::default();
         Ok(Self {
-            strategy: strategy.name(),
+            strategy: name,
             gate: rules::gate(&store, Arc::clone(&strategy), options, Arc::clone(&traffic)),
             link_gate: rules::link_gate(&store, strategy, options, links.clone(), Arc::clone(&traffic)),
             links,
-        let (name, strategy) = match &bucket {
-            Some(bucket) => ("presign", bucket.strategy(Duration::from_secs(options.expires))),
-            None => {
-                let stream = Stream::local(&media_folder).map_err(|error| failed(&error))?;
-                (stream.name(), FirstOf::new(stream))
-            }
-        };
-            strategy: name,
-            gate: rules::gate(&store, strategy, options, Arc::clone(&traffic)),
             traffic,
             store,
             media,
