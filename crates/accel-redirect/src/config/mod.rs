@@ -1,0 +1,195 @@
+//! [`ProxyConfig`]: the proxy's configuration, rendered from the mapping that the strategy uses.
+
+mod apache;
+mod caddy;
+mod lighttpd;
+mod nginx;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use http::HeaderName;
+
+use crate::mapping::checked_folder;
+use crate::{Dialect, Mapping, MappingError, ProxySecret};
+
+/// What an answer may carry besides the headers that a proxy keeps anyway: those of the
+/// [`ResponsePlan`](secure_download_core::ResponsePlan), then what layers around it often add. nginx drops all that are not
+/// named.
+const KEPT: [&str; 20] = [
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Cross-Origin-Resource-Policy",
+    "Referrer-Policy",
+    "CDN-Cache-Control",
+    "Vary",
+    "Strict-Transport-Security",
+    "X-Frame-Options",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Embedder-Policy",
+    "Permissions-Policy",
+    "X-Robots-Tag",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Expose-Headers",
+    "Timing-Allow-Origin",
+    "Content-Language",
+    "Server-Timing",
+    "X-Request-Id",
+    "Pragma",
+];
+
+/// What no client may tell the application. The rendered configuration takes these away from requests.
+pub(crate) const SPOOFABLE: [&str; 7] = [
+    "X-Accel-Redirect",
+    "X-Accel-Limit-Rate",
+    "X-Accel-Mapping",
+    "X-Sendfile",
+    "X-Sendfile-Type",
+    "X-Store-Target",
+    "X-Store-Query",
+];
+
+/// The configuration of a proxy: complete, commented, and safe to quote.
+///
+/// What it renders **holds the secret**: keep it where only the server's administrator can read it.
+///
+/// Of itself it is one site, to be put beside others: a file of `sites-enabled` for nginx and Apache, a Caddyfile, a file of
+/// lighttpd's `conf-enabled`. [`ProxyConfig::standalone`] makes it a whole configuration file.
+///
+/// Every rendered configuration
+///
+/// - opens exactly the file that the application names, of the mapping's folders only, and sends it for an answer of
+///   status 200 only (lighttpd cannot tell: see [`Guard`](crate::Guard)),
+/// - serves nothing of the folders to whoever asks for them directly,
+/// - keeps every header of the [`ResponsePlan`](secure_download_core::ResponsePlan),
+/// - does not compress what it sends, and answers ranges and conditions itself,
+/// - takes away from requests what clients must not tell the application, and adds the secret,
+/// - lets uploads of any size through to the application.
+///
+/// ```
+/// use secure_download_accel_redirect::{Dialect, Mapping, ProxyConfig, ProxySecret, Root};
+///
+/// let mapping = Mapping::new([Root::new("/_protected/media", "/srv/media")?])?;
+/// let secret = ProxySecret::from_random(&[7; 32]);
+/// let text = ProxyConfig::new(Dialect::Nginx, &mapping, &secret)
+///     .listen("127.0.0.1:8080".parse()?)
+///     .app("127.0.0.1:8000".parse()?)
+///     .render();
+/// assert!(text.contains("alias \"/srv/media/\";"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ProxyConfig<'a> {
+    dialect: Dialect,
+    mapping: &'a Mapping,
+    secret: &'a ProxySecret,
+    listen: SocketAddr,
+    app: SocketAddr,
+    kept: Vec<String>,
+    standalone: Option<Standalone>,
+}
+
+#[derive(Debug, Clone)]
+struct Standalone {
+    folder: Box<str>,
+    user: Option<String>,
+}
+
+impl<'a> ProxyConfig<'a> {
+    /// The configuration that fits [`AccelRedirect::new`](crate::AccelRedirect::new) with the same three. The proxy
+    /// listens on 127.0.0.1:8080 and the application on 127.0.0.1:8000 until told otherwise.
+    #[must_use]
+    pub fn new(dialect: Dialect, mapping: &'a Mapping, secret: &'a ProxySecret) -> Self {
+        Self {
+            dialect,
+            mapping,
+            secret,
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            app: (Ipv4Addr::LOCALHOST, 8000).into(),
+            kept: KEPT.map(str::to_owned).into(),
+            standalone: None,
+        }
+    }
+
+    /// Where the proxy listens.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where the application listens.
+    #[must_use]
+    pub fn app(mut self, address: SocketAddr) -> Self {
+        self.app = address;
+        self
+    }
+
+    /// Keeps one more header of the application on files that nginx sends; the other proxies keep all. Those of the
+    /// plan and the usual security headers are kept anyway.
+    #[must_use]
+    pub fn keep_header(mut self, name: &HeaderName) -> Self {
+        if !self.kept.iter().any(|kept| kept.eq_ignore_ascii_case(name.as_str())) {
+            self.kept.push(name.to_string());
+        }
+        self
+    }
+
+    /// A whole configuration file, for a server that runs in the foreground on its own. Process id, logs and temporary
+    /// files go into `folder`, which must exist.
+    ///
+    /// # Errors
+    /// [`MappingError::Folder`] if the folder's name cannot be quoted safely.
+    pub fn standalone(mut self, folder: impl AsRef<Path>) -> Result<Self, MappingError> {
+        self.standalone = Some(Standalone { folder: checked_folder(folder.as_ref())?, user: None });
+        Ok(self)
+    }
+
+    /// As whom nginx's and Apache's workers run if a standalone server is started by root: a plain account name.
+    /// Anything else is ignored.
+    #[must_use]
+    pub fn run_as(mut self, user: &str) -> Self {
+        let plain = !user.is_empty()
+            && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if let Some(standalone) = self.standalone.as_mut().filter(|_| plain) {
+            standalone.user = Some(user.to_owned());
+        }
+        self
+    }
+
+    /// The configuration's text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        match self.dialect {
+            Dialect::Nginx => nginx::render(self),
+            Dialect::Caddy => caddy::render(self),
+            Dialect::Apache => apache::render(self),
+            Dialect::Lighttpd => lighttpd::render(self),
+        }
+    }
+
+    /// The comment that every file begins with.
+    fn preamble(&self) -> String {
+        format!(
+            "# A reverse proxy that sends the files of an application, for secure-download's accel-redirect ({}).\n\
+             # It holds a secret: only the server's administrator may read it.\n",
+            self.dialect
+        )
+    }
+}
+
+/// A value between double quotes. Mappings refuse what any of the four would interpret there; a quote alone is escaped,
+/// by all in the same way.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\\\""))
+}
+
+/// `text` with each line indented by `indent`.
+fn indented(text: &str, indent: &str) -> String {
+    let lines = text.lines().map(|line| match line {
+        "" => String::from("\n"),
+        line => format!("{indent}{line}\n"),
+    });
+    lines.collect()
+}

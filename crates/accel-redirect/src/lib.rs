@@ -1,0 +1,70 @@
+//! The accel-redirect strategy: the application answers with headers, its reverse proxy sends the file.
+//!
+//! The application spends the same few microseconds on a file of any size. The proxy must be configured for it, and
+//! mistakes there are silent: empty files, wrong files, lost headers, files for whoever asks. So the configuration is rendered from
+//! the same [`Mapping`] that the strategy uses ([`ProxyConfig`]), and the proxy proves on each request that it is there
+//! ([`ProxySecret`]).
+//!
+//! | proxy | tested | told by | entity tag | rate limit | symbolic links out of the folder |
+//! |---|---|---|---|---|---|
+//! | nginx | 1.22 | `X-Accel-Redirect` | nginx's | yes | refused |
+//! | Caddy | 2.6, 2.11 | `X-Accel-Redirect` | Caddy's | streamed instead | followed: no switch |
+//! | Apache, mod_xsendfile 0.12 | 2.4 | `X-Sendfile` | the application's, if known | streamed instead | followed: no switch |
+//! | lighttpd | 1.4.69 | `X-Sendfile` | the application's, if known | streamed instead | refused |
+//!
+//! ```
+//! use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxyConfig, ProxySecret, Root};
+//! use secure_download_core::{Decision, Download, FirstOf, Gate, signed_in};
+//! use secure_download_stream::Stream;
+//!
+//! struct User { admin: bool }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let media = tempfile::tempdir()?;
+//! # let media = media.path();
+//! # let from_environment = "0123456789abcdef0123456789abcdef";
+//! # let catalog = std::collections::HashMap::<String, Download>::new();
+//! let mapping = Mapping::new([Root::new("/_protected/media", media)?])?;
+//! let secret = ProxySecret::new(from_environment)?;
+//! // Once, for the proxy; `secure-download proxy-config` does the same on the command line.
+//! let nginx_conf = ProxyConfig::new(Dialect::Nginx, &mapping, &secret).render();
+//!
+//! let accel = AccelRedirect::new(Dialect::Nginx, mapping, secret);
+//! let guard = accel.guard(); // a layer for the whole application
+//! let gate = Gate::builder(catalog)
+//!     .authorizer(signed_in(|user: &User, _: &Download| Decision::allow_if(user.admin)))
+//!     .strategy(FirstOf::new(accel).or(Stream::local(media)?))
+//!     .build();
+//! # let _ = (gate, guard, nginx_conf);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Hazards
+//!
+//! - **A layer that changes the status of a finished answer.** An error page over a 200 that hands off would send the
+//!   file under another status, or show where it lies. The [`Guard`] as the outermost layer takes the hand-off away.
+//! - **A missing file.** The application does not look. nginx and Caddy send their own 404 with the download's
+//!   `Content-Disposition` and `Cache-Control`.
+//! - **A strategy behind this one has validators of its own.** Downloads that are sometimes handed off and sometimes
+//!   streamed change their entity tag: a client that resumes gets the whole file again.
+//! - **Compression in the proxy** of handed-off files breaks ranges. The rendered configuration has it off.
+
+mod config;
+mod dialect;
+mod escape;
+mod guard;
+#[cfg(feature = "tower")]
+mod layer;
+mod mapping;
+mod proof;
+mod strategy;
+
+pub use self::config::ProxyConfig;
+pub use self::dialect::{Dialect, UnknownDialect};
+pub use self::guard::Guard;
+#[cfg(feature = "tower")]
+pub use self::layer::{Guarded, GuardedFuture};
+pub use self::mapping::{Mapping, MappingError, Root};
+pub use self::proof::{ProxySecret, ProxySecretError};
+pub use self::strategy::AccelRedirect;

@@ -1,0 +1,157 @@
+//! [`AccelRedirect`]: tells a reverse proxy which file to send.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use http::Response;
+use http::header::{ETAG, HeaderValue};
+use secure_download_core::{
+    Body, Delivery, DeliveryError, DeliveryStrategy, Download, Grant, Representation, RequestHead,
+};
+
+use crate::escape::push_escaped;
+use crate::{Dialect, Guard, Mapping, ProxySecret};
+
+const NAME: &str = "accel-redirect";
+
+/// Answers with headers and no body; the reverse proxy that the application is behind sends the file.
+///
+/// The answer is always 200 with every header of the [`ResponsePlan`](secure_download_core::ResponsePlan), the name of
+/// the file in a header that the proxy takes away, and nothing that describes bytes: ranges, lengths and conditions are the
+/// proxy's work. Where clients are given the application's own entity tag (Apache, lighttpd) and the
+/// [`Download`] knows one, the tag goes along and `If-Match` and `If-None-Match` are answered here.
+///
+/// A download is declined, with a reason for the log, if
+///
+/// - the request does not carry the [`ProxySecret`], exactly once: it did not come through the proxy,
+/// - no root of the [`Mapping`] holds it,
+/// - it pins a version, for folders have none,
+/// - its rate is limited and the proxy cannot limit it (all but nginx),
+/// - its escaped path is longer than the proxy takes.
+///
+/// So that such a download is streamed, put a strategy behind this one with
+/// [`FirstOf`](secure_download_core::FirstOf); alone, a declined download is answered with 502, never with an
+/// empty file.
+#[derive(Debug, Clone)]
+pub struct AccelRedirect {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dialect: Dialect,
+    mapping: Mapping,
+    secret: ProxySecret,
+    /// For each root its escaped name and a `/`.
+    roots: Vec<String>,
+}
+
+impl AccelRedirect {
+    /// Hands files off to the proxy that speaks `dialect`, is configured for `mapping` and adds `secret` to each
+    /// request; [`ProxyConfig`](crate::ProxyConfig) renders that configuration from the same three.
+    #[must_use]
+    pub fn new(dialect: Dialect, mapping: Mapping, secret: ProxySecret) -> Self {
+        let names = dialect.rules().names;
+        let roots = mapping.roots().iter().map(|root| {
+            let mut name = String::new();
+            push_escaped(&mut name, names(root));
+            name.push('/');
+            name
+        });
+        let roots = roots.collect();
+        Self { shared: Arc::new(Shared { dialect, mapping, secret, roots }) }
+    }
+
+    /// Keeps requests out of the internal locations, and hand-offs on answers that are not 200.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        Guard::new(&self.shared.mapping)
+    }
+
+    /// The proxy.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.shared.dialect
+    }
+
+    /// The folders.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.shared.mapping
+    }
+}
+
+impl Shared {
+    /// The value that names the file, or why there is none.
+    fn target(&self, download: &Download) -> Result<HeaderValue, &'static str> {
+        let (root, place) = self.mapping.find(download).ok_or("no root holds this volume and key")?;
+        let root = &self.roots[root];
+        let mut target = String::with_capacity(root.len() + 2 * place.path.len());
+        target.push_str(root);
+        if let Some(volume) = place.volume {
+            push_escaped(&mut target, volume);
+            target.push('/');
+        }
+        push_escaped(&mut target, place.path);
+        if target.len() > self.dialect.rules().longest {
+            return Err("the escaped path is longer than the proxy takes");
+        }
+        let mut target = HeaderValue::try_from(target).map_err(|_| "the path is no header value")?;
+        target.set_sensitive(true);
+        Ok(target)
+    }
+
+    /// The answer, complete, or why this proxy cannot send the file.
+    fn answer(&self, grant: &Grant, head: &RequestHead) -> Result<Response<Body>, &'static str> {
+        if !self.secret.is_proven_by(head) {
+            return Err("the request did not come through the proxy");
+        }
+        let download = grant.download();
+        if download.version_id().is_some() {
+            return Err("a folder has no versions");
+        }
+        let rules = self.dialect.rules();
+        let rate = match (grant.terms().rate_limit(), &rules.rate) {
+            (None, _) => None,
+            (Some(rate), Some(header)) => Some((header.clone(), HeaderValue::from(rate.get()))),
+            (Some(_), None) => return Err("this proxy cannot limit the rate"),
+        };
+        let target = self.target(download)?;
+        let etag = download.known_etag().filter(|_| rules.keeps_etag);
+        if let Some(etag) = etag {
+            // The date that clients see is the proxy's, so date conditions are left to it.
+            let file = Representation { length: 0, etag: Some(etag.clone()), last_modified: None };
+            if let Some(answer) = grant.plan().precondition(head, &file, SystemTime::now()) {
+                return Ok(answer);
+            }
+        }
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.clone_from(grant.plan().headers());
+        headers.insert(rules.header.clone(), target);
+        if let Some((header, mut rate)) = rate {
+            rate.set_sensitive(true);
+            headers.insert(header, rate);
+        }
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(etag.to_string()).ok()) {
+            headers.insert(ETAG, etag);
+        }
+        response.extensions_mut().insert(Delivery::HandedOff);
+        Ok(response)
+    }
+}
+
+#[async_trait]
+impl DeliveryStrategy for AccelRedirect {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        match self.shared.answer(&grant, head) {
+            Ok(response) => Ok(response),
+            Err(reason) => Err(grant.decline(NAME, reason)),
+        }
+    }
+}
