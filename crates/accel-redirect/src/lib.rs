@@ -9,7 +9,7 @@
 //! |---|---|---|---|---|---|
 //! | nginx | 1.22 | `X-Accel-Redirect` | nginx's | yes | refused |
 //! | Caddy | 2.6, 2.11 | `X-Accel-Redirect` | Caddy's | streamed instead | followed: no switch |
-//! | Apache, mod_xsendfile 0.12 | 2.4 | `X-Sendfile` | the application's, if known | streamed instead | followed: no switch |
+//! | Apache, `mod_xsendfile` 0.12 | 2.4 | `X-Sendfile` | the application's, if known | streamed instead | followed: no switch |
 //! | lighttpd | 1.4.69 | `X-Sendfile` | the application's, if known | streamed instead | refused |
 //!
 //! ```

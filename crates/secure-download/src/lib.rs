@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`Stream`] | `stream` (default) | the application, with no thread held per download |
 //! | [`Presign`] | `presign` | the store: the client is sent there with a URL that lives for seconds |
+//! | [`AccelRedirect`] | `accel-redirect` | the reverse proxy in front of it: nginx, Caddy, Apache, lighttpd |
 //!
 //! Links that work once, a number of times or for a while come with the feature `links`: [`links`](crate::links).
 //!
@@ -63,6 +64,13 @@ pub use secure_download_core::*;
 #[cfg(feature = "presign")]
 #[doc(inline)]
 pub use secure_download_presign::*;
+
+#[cfg(feature = "accel-redirect")]
+#[doc(inline)]
+pub use secure_download_accel_redirect::{
+    AccelRedirect, Dialect, Guard, Mapping, MappingError, ProxyConfig, ProxySecret, ProxySecretError, Root,
+    UnknownDialect,
+};
 
 #[cfg(feature = "stream")]
 #[doc(inline)]

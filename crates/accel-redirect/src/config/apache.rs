@@ -1,4 +1,4 @@
-//! Apache httpd 2.4 with mod_xsendfile.
+//! Apache httpd 2.4 with `mod_xsendfile`.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Apache httpd with mod_xsendfile: <https://tn123.org/mod_xsendfile/>
+//! Apache httpd with `mod_xsendfile`: <https://tn123.org/mod_xsendfile/>
 //!
 //! Version 0.12 takes the path as it is; the rendered configuration undoes the escaping.
 

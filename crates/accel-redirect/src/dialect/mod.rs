@@ -31,7 +31,7 @@ pub enum Dialect {
     Nginx,
     /// Caddy 2, `X-Accel-Redirect` as the rendered configuration reads it.
     Caddy,
-    /// Apache httpd with mod_xsendfile, `X-Sendfile`.
+    /// Apache httpd with `mod_xsendfile`, `X-Sendfile`.
     Apache,
     /// lighttpd, `X-Sendfile`.
     Lighttpd,
