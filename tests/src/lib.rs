@@ -1,4 +1,4 @@
-//! What the system tests share: a served gate, real stores, and clients that see every byte.
+//! What the system tests share: a served gate, real proxies and stores, and clients that see every byte.
 
 mod answer;
 #[cfg(feature = "stores")]
@@ -11,6 +11,7 @@ mod granted;
 mod http1;
 mod http2;
 mod program;
+mod proxy;
 #[cfg(feature = "stores")]
 mod radosgw;
 mod redis;
@@ -31,6 +32,7 @@ pub use self::granted::granted;
 pub use self::http1::Http1;
 pub use self::http2::Http2;
 pub use self::program::program;
+pub use self::proxy::{ProxyServer, ProxySite, Running, SECRET};
 #[cfg(feature = "stores")]
 pub use self::radosgw::Radosgw;
 pub use self::redis::RedisServer;

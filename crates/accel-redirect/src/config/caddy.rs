@@ -9,7 +9,7 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     let mut text = config.preamble();
     let mut log = String::new();
     if let Some(standalone) = &config.standalone {
-        text.push_str("{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n");
+        text.push_str("{\n\tadmin off\n\tauto_https off\n}\n");
         let file = quoted(&format!("{}/access.log", standalone.folder));
         log = format!("\tlog {{\n\t\toutput file {file}\n\t}}\n\n");
     }

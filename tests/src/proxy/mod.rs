@@ -1,0 +1,7 @@
+//! Real reverse proxies, configured by the library, in front of a real application.
+
+mod server;
+mod site;
+
+pub use self::server::{ProxyServer, Running};
+pub use self::site::{ProxySite, SECRET};
