@@ -93,16 +93,7 @@ server {{
     for root in config.mapping.roots() {
         text.push_str(&location(root, &config.kept));
     }
-    text.push_str(
-        r"
-    location @secure_download_missing {
-        internal;
-        default_type text/plain;
-        return 404;
-    }
-}
-",
-    );
+    text.push_str("}\n");
     text
 }
 
@@ -131,7 +122,9 @@ fn location(root: &Root, kept: &[String]) -> String {
         if_modified_since before;
 
         # A folder is no file: nginx would redirect to its internal name.
-        error_page 301 =404 @secure_download_missing;
+        if (-d $request_filename) {{
+            return 404;
+        }}
 
         # nginx drops all of the application's headers but a few; each is put back. Empty ones are not sent.
 "#,
