@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use secure_download::{Dialect, Download, FileKey, PROXY_PROOF};
+use secure_download::{AccelRedirect, Dialect, Download, FileKey, Mapping, PROXY_PROOF, ProxySecret, Root};
 use system_tests::{Http1, ProxyServer, ProxySite, SECRET};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -162,31 +162,38 @@ async fn without_the_proxy_there_is_no_hand_off() {
 /// A status that a layer changed after the hand-off: nothing of the file, nothing about it.
 #[tokio::test]
 async fn another_status_hands_nothing_off() {
+    const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
     for server in ProxyServer::ALL {
-        let target = match server.dialect() {
-            Dialect::Nginx | Dialect::Caddy => "/_protected/media/file",
-            // lighttpd sends the file under any status, so the application's guard has to see to it.
-            Dialect::Apache | Dialect::Lighttpd => "/file",
-        };
         let header = server.dialect().header();
-        for guarded in [true, false] {
-            if server == ProxyServer::Lighttpd && !guarded {
-                continue;
-            }
+        let answer_with = |status: StatusCode| {
             let name = header.clone();
-            let denied = get(move |headers: HeaderMap| async move {
-                let target = headers["target"].clone();
-                let status = if guarded { StatusCode::FORBIDDEN } else { StatusCode::OK };
-                (status, [(name, target)], "").into_response()
-            });
-            let site = site(server, Router::new().route("/raw", denied)).await;
-            let media = site.media().to_str().expect("UTF-8").to_owned();
-            let target = if target == "/file" { format!("{media}/file") } else { target.to_owned() };
-            let answer = site.ask("GET", "/raw", &[&format!("Target: {target}")]).await;
-            // The second round shows that the first could have failed.
-            let expected = if guarded { StatusCode::FORBIDDEN } else { StatusCode::OK };
-            assert_eq!(answer.status, expected, "{server:?}");
-            assert_eq!(answer.body == b"the file", !guarded, "{server:?}");
+            get(move |headers: HeaderMap| async move {
+                (status, [(name, headers["target"].clone())], "").into_response()
+            })
+        };
+        let root = Root::new("/_unused", "/unused").expect("a root");
+        let mapping = Mapping::new([root]).expect("a mapping");
+        let secret = ProxySecret::new(SECRET).expect("a secret");
+        let guard = AccelRedirect::new(server.dialect(), mapping, secret).guard();
+        let routes = Router::new()
+            .route("/guarded", answer_with(FORBIDDEN))
+            .layer(guard)
+            .route("/unguarded", answer_with(FORBIDDEN))
+            .route("/right", answer_with(StatusCode::OK));
+        let site = site(server, routes).await;
+        let target = match server.dialect() {
+            Dialect::Nginx | Dialect::Caddy => "/_protected/media/file".to_owned(),
+            Dialect::Apache | Dialect::Lighttpd => format!("{}/file", site.media().display()),
+        };
+        let ask = async |path| site.ask("GET", path, &[&format!("Target: {target}")]).await;
+        assert_eq!(ask("/right").await.body, b"the file", "{server:?}");
+        let guarded = ask("/guarded").await;
+        assert_eq!((guarded.status, &*guarded.body), (FORBIDDEN, &b""[..]), "{server:?}");
+        // lighttpd sends the file under any status and cannot be told otherwise.
+        let unguarded = ask("/unguarded").await;
+        assert_eq!(unguarded.body == b"the file", server == ProxyServer::Lighttpd, "{server:?}");
+        assert!(!unguarded.status.is_success(), "{server:?}");
+        for answer in [guarded, unguarded] {
             assert!(!answer.headers.contains_key(&header), "{server:?}");
         }
     }

@@ -46,7 +46,7 @@ impl ProxySite {
         Self::with_routes(server, "media", files, catalog, Router::new(), |text| text).await
     }
 
-    /// As [`ProxySite::start`], in a folder named `name`, with more routes, and the configuration changed by `broken`.
+    /// As [`ProxySite::start`], in a folder named `name`, with more routes outside of the guard, and the configuration changed by `broken`.
     ///
     /// # Panics
     /// If anything does not start.
@@ -79,8 +79,8 @@ impl ProxySite {
             .route("/accel/{id}", download(gate(&catalog, FirstOf::new(accel.clone()).or(streamed()))))
             .route("/alone/{id}", download(gate(&catalog, accel)))
             .route("/stream/{id}", download(gate(&catalog, streamed())))
-            .merge(routes)
-            .layer(guard);
+            .layer(guard)
+            .merge(routes);
         let app = serve_router(app).await;
 
         let run = folder.path().join("run");
