@@ -59,7 +59,7 @@ async fn every_header_survives() {
                 // What may differ is still right where it matters.
                 // Apache leaves the space out.
                 let vary: Vec<_> =
-                    handed.headers.get_all("vary").iter().map(|value| value.as_bytes()).collect();
+                    handed.headers.get_all("vary").iter().map(http::HeaderValue::as_bytes).collect();
                 let varies = vary.join(&b","[..]).windows(13).any(|part| part == b"Authorization");
                 assert_eq!(varies, id == "cached", "{server:?} {id} {:?}", handed.headers);
                 if let Some(tag) = download.known_etag() {

@@ -207,7 +207,7 @@ async fn spoofed_headers_are_taken_away() {
         let spoofed = headers.keys().filter(|name| {
             ["x-accel", "x-sendfile", "x-store"].iter().any(|prefix| name.as_str().starts_with(prefix))
         });
-        let seen: Vec<_> = proofs.chain(spoofed.map(|name| name.as_str())).collect();
+        let seen: Vec<_> = proofs.chain(spoofed.map(http::HeaderName::as_str)).collect();
         seen.join(" ")
     });
     for server in ProxyServer::ALL {
@@ -236,7 +236,7 @@ async fn uploads_pass() {
         let mut body = request.into_body();
         let mut count = 0;
         while let Some(Ok(frame)) = body.frame().await {
-            count += frame.data_ref().map_or(0, |data| data.len());
+            count += frame.data_ref().map_or(0, axum::body::Bytes::len);
         }
         count.to_string()
     }

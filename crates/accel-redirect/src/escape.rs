@@ -10,6 +10,14 @@ pub(crate) fn push_escaped(target: &mut String, path: &str) {
     target.extend(utf8_percent_encode(path, ESCAPED));
 }
 
+/// `path` escaped.
+#[cfg(feature = "doctor")]
+pub(crate) fn escaped(path: &str) -> String {
+    let mut text = String::new();
+    push_escaped(&mut text, path);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,6 +52,8 @@
 
 mod config;
 mod dialect;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod escape;
 mod guard;
 #[cfg(feature = "tower")]

@@ -108,6 +108,30 @@ impl Root {
         Some(Place { volume, path })
     }
 
+    /// A download of a canary in this folder.
+    #[cfg(feature = "doctor")]
+    pub(crate) fn canary(&self, canary: crate::doctor::Canary) -> Option<Download> {
+        let path = canary.path();
+        let (key, volume) = match &self.volume {
+            Volume::Unnamed => (path.as_str(), None),
+            Volume::Named(name) => (path.as_str(), Some(name.clone())),
+            // The canaries' folder is where a volume of its name would be.
+            Volume::Every => {
+                let (folder, name) = path.split_once('/')?;
+                (name, Some(folder.to_owned().into()))
+            }
+        };
+        let key = match &self.prefix {
+            None => FileKey::parse(key).ok()?,
+            Some(prefix) => FileKey::parse(format!("{prefix}/{key}")).ok()?,
+        };
+        let download = canary.describe(Download::new(key));
+        Some(match volume {
+            None => download,
+            Some(name) => download.volume(name),
+        })
+    }
+
     fn prefix_length(&self) -> usize {
         self.prefix.as_ref().map_or(0, |prefix| prefix.as_str().len())
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use http::HeaderValue;
 use secure_download_core::{PROXY_PROOF, RequestHead};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -57,11 +56,11 @@ impl ProxySecret {
     pub fn is_proven_by(&self, head: &RequestHead) -> bool {
         let mut lines = head.fields(PROXY_PROOF);
         let (Some(proof), None) = (lines.next(), lines.next()) else { return false };
-        self.equals(proof)
+        self.equals(proof.as_bytes())
     }
 
-    fn equals(&self, proof: &HeaderValue) -> bool {
-        self.0.as_bytes().ct_eq(proof.as_bytes()).into()
+    pub(crate) fn equals(&self, other: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(other).into()
     }
 }
 
@@ -89,7 +88,7 @@ pub enum ProxySecretError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderMap, Method};
+    use http::{HeaderMap, HeaderValue, Method};
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

@@ -75,6 +75,11 @@ impl AccelRedirect {
         self.shared.dialect
     }
 
+    #[cfg(feature = "doctor")]
+    pub(crate) fn is_proven_by(&self, head: &RequestHead) -> bool {
+        self.shared.secret.is_proven_by(head)
+    }
+
     /// The folders.
     #[must_use]
     pub fn mapping(&self) -> &Mapping {

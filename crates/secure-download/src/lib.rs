@@ -72,6 +72,10 @@ pub use secure_download_accel_redirect::{
     UnknownDialect,
 };
 
+#[cfg(feature = "doctor")]
+#[doc(inline)]
+pub use secure_download_accel_redirect::doctor;
+
 #[cfg(feature = "stream")]
 #[doc(inline)]
 pub use secure_download_stream::{Stream, StreamError};

@@ -1,0 +1,37 @@
+//! What the doctor tells whoever examines: the mapping, and the targets outside of it that it will name.
+
+use crate::{AccelRedirect, Dialect};
+
+/// Targets that no proxy may follow, for a root: a public file of the system, by climbing and directly, and the canary by a
+/// way that only opens if nginx's location or alias lacks its slash.
+#[must_use]
+pub fn outside_targets(dialect: Dialect, location: &str, folder: &str) -> Vec<String> {
+    let up = "/..".repeat(12);
+    let up_escaped = "/%2e%2e".repeat(12);
+    match dialect {
+        Dialect::Nginx | Dialect::Caddy => {
+            let name = folder.rsplit('/').next().unwrap_or_default();
+            let name = crate::escape::escaped(name);
+            vec![
+                format!("{location}{up}/etc/os-release"),
+                format!("{location}{up_escaped}/etc/os-release"),
+                format!("{location}../{name}/{}", super::Canary::Plain.path()),
+            ]
+        }
+        Dialect::Apache | Dialect::Lighttpd => vec![
+            "/etc/os-release".to_owned(),
+            format!("{}{up}/etc/os-release", crate::escape::escaped(folder)),
+        ],
+    }
+}
+
+/// JSON: the dialect, and location and folder of each root. Mappings refuse every character that JSON would have escaped,
+/// but for the quote.
+pub(super) fn description(accel: &AccelRedirect) -> String {
+    let roots = accel.mapping().roots().iter().map(|root| {
+        let folder = root.folder().replace('"', "\\\"");
+        format!("{{\"location\":\"{}\",\"folder\":\"{folder}\"}}", root.location())
+    });
+    let roots = roots.collect::<Vec<_>>().join(",");
+    format!("{{\"dialect\":\"{}\",\"roots\":[{roots}]}}\n", accel.dialect())
+}
