@@ -32,7 +32,7 @@ pub use self::granted::granted;
 pub use self::http1::Http1;
 pub use self::http2::Http2;
 pub use self::program::program;
-pub use self::proxy::{ProxyServer, ProxySite, Running, SECRET};
+pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder};
 #[cfg(feature = "stores")]
 pub use self::radosgw::Radosgw;
 pub use self::redis::RedisServer;

@@ -42,7 +42,7 @@ fn compared(answer: &Answer) -> BTreeMap<&str, Vec<&[u8]>> {
 async fn every_header_survives() {
     let bytes = b"0123456789".repeat(1000);
     for server in ProxyServer::ALL {
-        let site = ProxySite::start(server, &[("file", &bytes)], catalog()).await;
+        let site = ProxySite::behind(server).file("file", &bytes).catalog(catalog()).start().await;
         for (id, download) in catalog() {
             for (method, fields) in [
                 ("GET", &["Accept-Encoding: gzip, br"][..]),
@@ -75,7 +75,7 @@ async fn every_header_survives() {
 #[tokio::test]
 async fn the_application_sends_no_byte_and_shows_no_path() {
     for server in ProxyServer::ALL {
-        let site = ProxySite::start(server, &[("file", b"the file")], catalog()).await;
+        let site = ProxySite::behind(server).file("file", b"the file").catalog(catalog()).start().await;
         for (path, method) in [("/accel/attachment", "GET"), ("/alone/attachment", "HEAD")] {
             let answer = site.ask(method, path, &[]).await;
             assert_eq!(answer.status, StatusCode::OK);

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use axum::Router;
 use http::StatusCode;
 use secure_download::{Download, FileKey};
 use system_tests::{ProxyServer, ProxySite};
@@ -94,7 +93,11 @@ async fn every_expressible_name_opens_its_own_file() {
         downloads.enumerate().map(|(index, download)| (index.to_string(), download)).collect()
     };
     for server in ProxyServer::ALL {
-        let site = ProxySite::start(server, &files, catalog()).await;
+        let mut site = ProxySite::behind(server).catalog(catalog());
+        for (name, content) in &files {
+            site = site.file(name, content);
+        }
+        let site = site.start().await;
         for (index, (name, content)) in files.iter().enumerate() {
             let answer = site.get(&format!("/alone/{index}?query=x%20y")).await;
             assert_eq!(answer.status, StatusCode::OK, "{server:?} {name:?}");
@@ -108,10 +111,8 @@ async fn odd_folders_are_quoted() {
     let catalog = HashMap::from([("1".to_owned(), Download::new(FileKey::parse("a b").expect("a key")))]);
     for server in ProxyServer::ALL {
         for name in ["a b", "a\"b", "a'b;c#d", "é %41*[x]"] {
-            let files: &[(&str, &[u8])] = &[("a b", b"right")];
-            let site =
-                ProxySite::with_routes(server, name, files, catalog.clone(), Router::new(), |text| text);
-            let answer = site.await.get("/alone/1").await;
+            let site = ProxySite::behind(server).folder(name).file("a b", b"right").catalog(catalog.clone());
+            let answer = site.start().await.get("/alone/1").await;
             assert_eq!((answer.status, &*answer.body), (StatusCode::OK, &b"right"[..]), "{server:?} {name}");
         }
     }

@@ -25,7 +25,8 @@ fn catalog() -> HashMap<String, Download> {
 }
 
 async fn site(server: ProxyServer) -> ProxySite {
-    let site = ProxySite::start(server, &[("file", TEXT), ("other", b"another text")], catalog()).await;
+    let site = ProxySite::behind(server).file("file", TEXT).file("other", b"another text").catalog(catalog());
+    let site = site.start().await;
     // Old enough for its date to be a strong validator everywhere.
     let modified = SystemTime::now() - Duration::from_secs(3600);
     for name in ["file", "other"] {

@@ -23,8 +23,9 @@ fn catalog() -> HashMap<String, Download> {
 }
 
 async fn site(server: ProxyServer, routes: Router) -> ProxySite {
-    let files: &[(&str, &[u8])] = &[("file", b"the file"), ("denied", b"denied"), ("folder/inner", b"inner")];
-    let site = ProxySite::with_routes(server, "media", files, catalog(), routes, |text| text).await;
+    let site = ProxySite::behind(server).catalog(catalog()).routes(routes);
+    let site = site.file("file", b"the file").file("denied", b"denied").file("folder/inner", b"inner");
+    let site = site.start().await;
     symlink("../outside", site.media().join("link-out")).expect("a link");
     symlink("..", site.media().join("link-folder")).expect("a link");
     site

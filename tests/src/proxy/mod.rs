@@ -4,4 +4,4 @@ mod server;
 mod site;
 
 pub use self::server::{ProxyServer, Running};
-pub use self::site::{ProxySite, SECRET};
+pub use self::site::{DOCTOR_TOKEN, ProxySite, SECRET, SiteBuilder};

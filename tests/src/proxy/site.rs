@@ -5,18 +5,23 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use secure_download::axum::download;
+use secure_download::doctor::{DOCTOR_PATH, Doctor, DoctorToken};
 use secure_download::{
-    AccelRedirect, Decision, DeliveryStrategy, Denial, Download, FirstOf, Gate, Mapping, ProxyConfig,
-    ProxySecret, Root, Stream,
+    AccelRedirect, Decision, DeliveryStrategy, Denial, Dialect, Download, FirstOf, Gate, Mapping,
+    ProxyConfig, ProxySecret, Root, Stream,
 };
 
 use crate::{Answer, Http1, ProxyServer, Running, serve_router};
 
 /// What the proxy proves itself with.
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// What opens the doctor, once.
+pub const DOCTOR_TOKEN: &str = "fedcba9876543210fedcba9876543210";
 
 /// Downloads whose name begins so are denied.
 const DENIED: &str = "denied";
@@ -33,63 +38,133 @@ pub struct ProxySite {
     _folder: tempfile::TempDir,
 }
 
-impl ProxySite {
-    /// Files to be delivered, by name, and what the application knows about them.
-    ///
-    /// # Panics
-    /// If anything does not start.
-    pub async fn start(
-        server: ProxyServer,
-        files: &[(&str, &[u8])],
-        catalog: HashMap<String, Download>,
-    ) -> Self {
-        Self::with_routes(server, "media", files, catalog, Router::new(), |text| text).await
+/// A site that is not started yet.
+pub struct SiteBuilder {
+    server: ProxyServer,
+    dialect: Dialect,
+    name: &'static str,
+    files: Vec<(String, Vec<u8>)>,
+    catalog: HashMap<String, Download>,
+    routes: Router,
+    guarded: bool,
+    broken: Box<dyn Fn(String) -> String>,
+}
+
+impl SiteBuilder {
+    /// A file to be delivered.
+    #[must_use]
+    pub fn file(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.files.push((name.to_owned(), bytes.to_vec()));
+        self
     }
 
-    /// As [`ProxySite::start`], in a folder named `name`, with more routes outside of the guard, and the configuration changed by `broken`.
+    /// What the application knows about files.
+    #[must_use]
+    pub fn catalog(mut self, catalog: HashMap<String, Download>) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    /// The name of the files' folder.
+    #[must_use]
+    pub fn folder(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// More routes, outside of the guard.
+    #[must_use]
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Without the application's guard.
+    #[must_use]
+    pub fn unguarded(mut self) -> Self {
+        self.guarded = false;
+        self
+    }
+
+    /// With an application that speaks to another proxy.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// With a configuration that somebody changed.
+    #[must_use]
+    pub fn broken(mut self, broken: impl Fn(String) -> String + 'static) -> Self {
+        self.broken = Box::new(broken);
+        self
+    }
+
+    /// Starts application and proxy.
     ///
     /// # Panics
     /// If anything does not start.
-    pub async fn with_routes(
-        server: ProxyServer,
-        name: &str,
-        files: &[(&str, &[u8])],
-        catalog: HashMap<String, Download>,
-        routes: Router,
-        broken: impl Fn(String) -> String,
-    ) -> Self {
+    pub async fn start(self) -> ProxySite {
         let folder = tempfile::tempdir().expect("a folder");
         // The server's workers are not root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
-        let media = folder.path().join(name);
-        for file in [format!("{name}-evil/file"), "outside".to_owned(), "run/.keep".to_owned()] {
+        let media = folder.path().join(self.name);
+        for file in [format!("{}-evil/file", self.name), "outside".to_owned(), "run/.keep".to_owned()] {
             write(&folder.path().join(file), b"outside");
         }
         fs::create_dir_all(&media).expect("a folder");
-        for (name, bytes) in files {
+        for (name, bytes) in &self.files {
             write(&media.join(name), bytes);
         }
 
         let mapping = mapping(&media);
         let secret = ProxySecret::new(SECRET).expect("a secret");
-        let accel = AccelRedirect::new(server.dialect(), mapping.clone(), secret.clone());
+        let accel = AccelRedirect::new(self.dialect, mapping.clone(), secret.clone());
+        let expires_at = SystemTime::now() + Duration::from_secs(600);
+        let token = DoctorToken::new(DOCTOR_TOKEN, expires_at).expect("a token");
+        let doctor = Doctor::new(&accel, token);
         let guard = accel.guard();
         let streamed = || Stream::local(&media).expect("a folder");
-        let app = Router::new()
-            .route("/accel/{id}", download(gate(&catalog, FirstOf::new(accel.clone()).or(streamed()))))
-            .route("/alone/{id}", download(gate(&catalog, accel)))
-            .route("/stream/{id}", download(gate(&catalog, streamed())))
-            .layer(guard)
-            .merge(routes);
-        let app = serve_router(app).await;
+        let mut app = Router::new()
+            .route("/accel/{id}", download(gate(&self.catalog, FirstOf::new(accel.clone()).or(streamed()))))
+            .route("/alone/{id}", download(gate(&self.catalog, accel)))
+            .route("/stream/{id}", download(gate(&self.catalog, streamed())))
+            .route_service(&format!("{DOCTOR_PATH}/{{*probe}}"), doctor);
+        if self.guarded {
+            app = app.layer(guard);
+        }
+        let app = serve_router(app.merge(self.routes)).await;
 
         let run = folder.path().join("run");
-        let proxy = server.start(&run, |listen| {
-            let config = ProxyConfig::new(server.dialect(), &mapping, &secret).listen(listen).app(app);
+        let proxy = self.server.start(&run, |listen| {
+            let config = ProxyConfig::new(self.server.dialect(), &mapping, &secret).listen(listen).app(app);
             let config = config.standalone(&run).expect("a plain name").run_as("www-data");
-            broken(config.render())
+            (self.broken)(config.render())
         });
-        Self { proxy, app, server, media, _folder: folder }
+        ProxySite { proxy, app, server: self.server, media, _folder: folder }
+    }
+}
+
+impl std::fmt::Debug for SiteBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SiteBuilder").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl ProxySite {
+    /// A site behind this server, configured by the library.
+    #[must_use]
+    pub fn behind(server: ProxyServer) -> SiteBuilder {
+        SiteBuilder {
+            server,
+            dialect: server.dialect(),
+            name: "media",
+            files: Vec::new(),
+            catalog: HashMap::new(),
+            routes: Router::new(),
+            guarded: true,
+            broken: Box::new(|text| text),
+        }
     }
 
     /// The server.

@@ -10,7 +10,7 @@ const MODULES: &str = "/usr/lib/apache2/modules";
 pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     let mut text = config.preamble();
     match &config.standalone {
-        None => text.push_str("# Modules: a2enmod env headers proxy proxy_http xsendfile\n"),
+        None => text.push_str("# Modules: a2enmod headers proxy proxy_http xsendfile\n"),
         Some(standalone) => text.push_str(&frame(standalone)),
     }
     let mut spoofable = String::new();
@@ -54,10 +54,6 @@ Listen {listen}
     # mod_xsendfile would give every file the entity tag "0". The application's own is kept.
     FileETag None
 
-    # Compression would break ranges and entity tags. Pages are for the application to compress.
-    SetEnv no-gzip 1
-    SetEnv no-brotli 1
-
     # Only files of these folders are sent. Apache follows symbolic links in them and mod_xsendfile has no switch for
     # it: only the application may write there.
     XSendFile On
@@ -89,7 +85,7 @@ ServerTokens Prod
     if let Some(user) = &standalone.user {
         let _ = write!(text, "User {user}\nGroup {user}\n");
     }
-    for module in ["mpm_event", "authz_core", "env", "headers", "proxy", "proxy_http", "xsendfile"] {
+    for module in ["mpm_event", "authz_core", "headers", "proxy", "proxy_http", "xsendfile"] {
         let _ = writeln!(text, "LoadModule {module}_module {MODULES}/mod_{module}.so");
     }
     let _ = write!(

@@ -12,7 +12,7 @@ pub(crate) const FOLDER: &str = ".secure-download-canary";
 
 /// What the canary that is a symbolic link points to: a file that is on nearly every system, and tells nothing that is
 /// not public.
-const LINK_TARGET: &str = "/etc/os-release";
+const LINK_TARGET: &str = "/usr/lib/os-release";
 
 /// What a proxy opens in place of [`Canary::Odd`] if it undoes the escaping once too often, never, or cuts it at a mark.
 const DECOYS: [&str; 4] = ["a bA\u{e9}#?.bin", "a%20b%2541%C3%A9%23%3F.bin", "a b%41\u{e9}#", "a b%41\u{e9}"];

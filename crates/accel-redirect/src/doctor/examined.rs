@@ -13,14 +13,14 @@ pub fn outside_targets(dialect: Dialect, location: &str, folder: &str) -> Vec<St
             let name = folder.rsplit('/').next().unwrap_or_default();
             let name = crate::escape::escaped(name);
             vec![
-                format!("{location}{up}/etc/os-release"),
-                format!("{location}{up_escaped}/etc/os-release"),
+                format!("{location}{up}/usr/lib/os-release"),
+                format!("{location}{up_escaped}/usr/lib/os-release"),
                 format!("{location}../{name}/{}", super::Canary::Plain.path()),
             ]
         }
         Dialect::Apache | Dialect::Lighttpd => vec![
-            "/etc/os-release".to_owned(),
-            format!("{}{up}/etc/os-release", crate::escape::escaped(folder)),
+            "/usr/lib/os-release".to_owned(),
+            format!("{}{up}/usr/lib/os-release", crate::escape::escaped(folder)),
         ],
     }
 }

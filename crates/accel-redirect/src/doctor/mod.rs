@@ -31,6 +31,13 @@ pub const DOCTOR_PATH: &str = "/.secure-download-doctor";
 /// Names the session in each request of one examination.
 pub const DOCTOR_SESSION: HeaderName = HeaderName::from_static("x-secure-download-doctor");
 
+/// Makes an answer's headers as long as a long name and a long policy do.
+const PADDING: HeaderName = HeaderName::from_static("x-secure-download-padding");
+const LONG: &str = match std::str::from_utf8(&[b'x'; 5000]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 /// Answers a deployment check. Mount it under [`DOCTOR_PATH`], inside the [`Guard`](crate::Guard) layer, where the
 /// application's own layers see its answers as they see downloads.
 ///
@@ -131,6 +138,11 @@ impl Shared {
                 let granted = self.gate.serve(&(), rest, &head).await;
                 let target = granted.headers().get(self.accel.dialect().header())?;
                 Some(self.raw(StatusCode::FORBIDDEN, target.to_str().ok()?))
+            }
+            "long" => {
+                let mut granted = self.gate.serve(&(), rest, &head).await;
+                granted.headers_mut().insert(PADDING, HeaderValue::from_static(LONG));
+                Some(granted)
             }
             "echo" => Some(text(StatusCode::OK, self.echo(headers, &head))),
             _ => None,

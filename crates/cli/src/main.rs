@@ -1,0 +1,23 @@
+//! `secure-download`: see the library of the same package.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use secure_download_cli::Command;
+
+fn main() -> ExitCode {
+    match Command::parse().run() {
+        Ok(done) => {
+            if let Some(note) = done.note {
+                eprintln!("{note}");
+            }
+            print!("{}", done.output);
+            if done.success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(problem) => {
+            eprintln!("secure-download: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `secure-download proxy-config`.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use http::HeaderName;
+use secure_download_accel_redirect::{Dialect, Mapping, ProxyConfig, ProxySecret};
+
+use crate::Done;
+use crate::root::RootArg;
+use crate::server;
+
+const SECRET_VARIABLE: &str = "SECURE_DOWNLOAD_PROXY_SECRET";
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyConfigArgs {
+    /// nginx, caddy, apache or lighttpd
+    #[arg(long)]
+    server: Dialect,
+    /// A folder that files are sent from, and its internal location; may be repeated. Downloads of VOLUME (`*`: of each
+    /// volume, in a folder of its name), keys beneath KEYS
+    #[arg(long = "root", required = true, value_name = "[VOLUME:]LOCATION[+KEYS]=FOLDER")]
+    roots: Vec<RootArg>,
+    /// Where the proxy listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where the application listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+    app: SocketAddr,
+    /// A file with the secret that proves the proxy to the application. Without it the variable
+    /// SECURE_DOWNLOAD_PROXY_SECRET is read; without both a new secret is made
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Keep one more header of the application on files (nginx)
+    #[arg(long = "keep-header", value_name = "NAME")]
+    kept: Vec<HeaderName>,
+    /// A whole configuration file, for a server that runs on its own: its logs and temporary files go here
+    #[arg(long, value_name = "FOLDER")]
+    standalone: Option<PathBuf>,
+    /// As whom the workers of a standalone nginx or Apache run
+    #[arg(long, value_name = "USER", requires = "standalone")]
+    run_as: Option<String>,
+    /// Have the installed server check the configuration before it is printed
+    #[arg(long)]
+    check: bool,
+}
+
+impl ProxyConfigArgs {
+    pub(crate) fn run(self) -> Result<Done, String> {
+        let mut note = None;
+        let secret = match self.secret()? {
+            Some(secret) => secret,
+            None => {
+                let mut random = [0; 32];
+                getrandom::fill(&mut random).map_err(|error| format!("no random bytes: {error}"))?;
+                note = Some(format!(
+                    "a new secret was made: give it to the application too ({SECRET_VARIABLE})"
+                ));
+                ProxySecret::from_random(&random)
+            }
+        };
+        let mapping =
+            Mapping::new(self.roots.into_iter().map(|root| root.0)).map_err(|error| error.to_string())?;
+        let mut config = ProxyConfig::new(self.server, &mapping, &secret).listen(self.listen).app(self.app);
+        for name in &self.kept {
+            config = config.keep_header(name);
+        }
+        let site = config.clone();
+        if let Some(folder) = &self.standalone {
+            config = config.standalone(folder).map_err(|error| error.to_string())?;
+            if let Some(user) = &self.run_as {
+                config = config.run_as(user);
+            }
+        }
+        if self.check {
+            // A site alone is no whole configuration: it is checked within one.
+            let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+            let whole = match self.standalone {
+                Some(_) => config.clone(),
+                None => site.standalone(folder.path()).map_err(|error| error.to_string())?,
+            };
+            let file = folder.path().join("proxy.conf");
+            fs::write(&file, whole.render())
+                .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+            server::check(self.server, &file)?;
+        }
+        Ok(Done { output: config.render(), note, success: true })
+    }
+
+    fn secret(&self) -> Result<Option<ProxySecret>, String> {
+        let text = match &self.secret_file {
+            Some(path) => Some(
+                fs::read_to_string(path)
+                    .map_err(|error| format!("cannot read the secret from {}: {error}", path.display()))?,
+            ),
+            None => std::env::var(SECRET_VARIABLE).ok(),
+        };
+        text.map(|text| ProxySecret::new(text.trim())).transpose().map_err(|error| error.to_string())
+    }
+}
