@@ -30,7 +30,7 @@ pub(crate) struct ProxyConfigArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     app: SocketAddr,
     /// A file with the secret that proves the proxy to the application. Without it the variable
-    /// SECURE_DOWNLOAD_PROXY_SECRET is read; without both a new secret is made
+    /// `SECURE_DOWNLOAD_PROXY_SECRET` is read; without both a new secret is made
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Keep one more header of the application on files (nginx)

@@ -24,7 +24,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, required_unless_present = "write_canaries")]
     url: Option<String>,
     /// The token with which the application mounted the doctor; it opens it once. Without it the variable
-    /// SECURE_DOWNLOAD_DOCTOR_TOKEN is read
+    /// `SECURE_DOWNLOAD_DOCTOR_TOKEN` is read
     #[arg(long)]
     token: Option<String>,
     /// Write the canary files into this folder of the mapping first; may be repeated
