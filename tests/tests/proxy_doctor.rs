@@ -26,7 +26,7 @@ async fn report(site: &ProxySite) -> Report {
 }
 
 /// Replaces what must be there.
-fn replace(from: &'static str, to: &'static str) -> impl Fn(String) -> String {
+fn replace(from: &'static str, to: &'static str) -> impl Fn(String) -> String + Send + Sync {
     move |text| {
         assert!(text.contains(from), "{from:?} is not in the configuration:\n{text}");
         text.replace(from, to)
@@ -56,7 +56,7 @@ async fn no_false_alarm() {
     }
 }
 
-/// mod_deflate does not touch what mod_xsendfile sends.
+/// `mod_deflate` does not touch what `mod_xsendfile` sends.
 #[tokio::test]
 async fn apache_with_mod_deflate() {
     let deflate = "LoadModule filter_module /usr/lib/apache2/modules/mod_filter.so\n\

@@ -47,7 +47,7 @@ pub struct SiteBuilder {
     catalog: HashMap<String, Download>,
     routes: Router,
     guarded: bool,
-    broken: Box<dyn Fn(String) -> String>,
+    broken: Box<dyn Fn(String) -> String + Send + Sync>,
 }
 
 impl SiteBuilder {
@@ -95,7 +95,7 @@ impl SiteBuilder {
 
     /// With a configuration that somebody changed.
     #[must_use]
-    pub fn broken(mut self, broken: impl Fn(String) -> String + 'static) -> Self {
+    pub fn broken(mut self, broken: impl Fn(String) -> String + Send + Sync + 'static) -> Self {
         self.broken = Box::new(broken);
         self
     }

@@ -1,8 +1,12 @@
 //! [`Fault`]: every mistake that is known to be made, and the line that mends it.
 
+mod hand_off;
+mod site;
+
 use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::Canary;
 
+pub(super) use self::site::{spoofable, status_rewritten, unproven, unreached};
 use super::client::Seen;
 
 /// One mistake that fits what was seen.
@@ -28,97 +32,6 @@ fn fault(id: &'static str, what: impl Into<String>, mend: impl Into<String>) -> 
     Fault { id, what: what.into(), mend: mend.into() }
 }
 
-/// Faults that show before anything else.
-pub(super) fn unreached(seen: &Seen) -> Vec<Fault> {
-    let token = fault(
-        "doctor-token",
-        "the token is wrong, spent or expired",
-        "mount the doctor with a new token; each opens one examination",
-    );
-    let mount = fault(
-        "doctor-not-mounted",
-        "the application does not mount the doctor",
-        "build it with the feature `doctor` and mount Doctor under /.secure-download-doctor",
-    );
-    let stripped = fault(
-        "headers-stripped",
-        "a layer in front of the application takes Authorization or X-Secure-Download-Doctor away",
-        "let both headers through while the deployment is checked",
-    );
-    if seen.status == 200 && seen.body.is_empty() && seen.field("server") == Some("Caddy") {
-        return vec![fault(
-            "caddy-site",
-            "no site address of the Caddyfile matches this host, so Caddy answers itself",
-            "http://:PORT {        # or the host name that clients use",
-        )];
-    }
-    vec![token, mount, stripped]
-}
-
-/// What a proof that is not right says.
-pub(super) fn unproven(dialect: Dialect, proof: &str) -> Vec<Fault> {
-    let line = |name: &str, value: &str| match dialect {
-        Dialect::Nginx => format!("proxy_set_header {name} \"{value}\";"),
-        Dialect::Caddy => format!("header_up {name} \"{value}\""),
-        Dialect::Apache => format!("RequestHeader set {name} \"{value}\""),
-        Dialect::Lighttpd => format!("setenv.set-request-header += ( \"{name}\" => \"{value}\" )"),
-    };
-    let set = line("X-Secure-Download-Proof", "<the application's secret>");
-    match proof {
-        "absent" => vec![
-            fault("proof-missing", "the proxy does not add the secret", set),
-            fault(
-                "around-the-proxy",
-                "this address leads to the application itself",
-                "let clients reach the proxy only",
-            ),
-        ],
-        "repeated" => {
-            vec![fault(
-                "proof-added",
-                "the proxy adds the secret to what clients send, in place of replacing",
-                set,
-            )]
-        }
-        _ => vec![
-            fault("proof-differs", "proxy and application have different secrets", set.clone()),
-            fault("proof-passed-on", "what a client sends as proof reaches the application", set),
-        ],
-    }
-}
-
-/// A request header of the proxy's language reached the application.
-pub(super) fn spoofable(dialect: Dialect, names: &[&str]) -> Vec<Fault> {
-    let line = |name: &&str| match dialect {
-        Dialect::Nginx => format!("proxy_set_header {name} \"\";\n"),
-        Dialect::Caddy => format!("header_up -{name}\n"),
-        Dialect::Apache => format!("RequestHeader unset {name}\n"),
-        Dialect::Lighttpd => format!("setenv.set-request-header += ( \"{name}\" => \"\" )\n"),
-    };
-    let mend: String = names.iter().map(line).collect();
-    vec![fault("spoofed-headers", "clients may speak the proxy's language to the application", mend)]
-}
-
-/// A plain answer did not arrive with its status.
-pub(super) fn status_rewritten(dialect: Dialect) -> Vec<Fault> {
-    let mend = match dialect {
-        Dialect::Nginx => "proxy_intercept_errors off;",
-        Dialect::Caddy => "no `handle_response` for a status: match on the header X-Accel-Redirect",
-        Dialect::Apache => "ProxyErrorOverride Off",
-        Dialect::Lighttpd => {
-            "server.errorfile-prefix and magnet scripts must leave the application's answers alone"
-        }
-    };
-    vec![
-        fault("proxy-rewrites-status", "the proxy replaces the application's answers by their status", mend),
-        fault(
-            "layer-rewrites-status",
-            "a layer of the application changes the status of finished answers",
-            "put the layer inside the routes that do not deliver",
-        ),
-    ]
-}
-
 impl Suspects {
     fn quoted_folder(&self, end: &str) -> String {
         format!("\"{}{end}\"", self.folder.replace('"', "\\\""))
@@ -132,134 +45,12 @@ impl Suspects {
         )
     }
 
-    fn nginx_location(&self) -> Fault {
-        let mend = format!("location ^~ {}/ {{", self.location);
-        fault(
-            "nginx-location",
-            "no internal location of nginx has this name: nginx asks the application again",
-            mend,
-        )
-    }
-
-    fn nginx_alias(&self) -> Fault {
-        let mend = format!("alias {};", self.quoted_folder("/"));
-        fault("nginx-alias", "the alias names another folder", mend)
-    }
-
-    fn nginx_root(&self) -> Fault {
-        let mend = format!("alias {};        # in place of root", self.quoted_folder("/"));
-        fault(
-            "nginx-root",
-            "`root` in place of `alias`: nginx looks for the location's own name in the folder",
-            mend,
-        )
-    }
-
     pub(super) fn nginx_error_page(&self) -> Fault {
         fault(
             "nginx-error-page",
             "`error_page 404` leads back to the application with the internal name of a file that was not found",
             "error_page 404 /404.html;        # or none, but not a location that asks the application",
         )
-    }
-
-    fn permissions(&self) -> Fault {
-        let mend = format!("chmod -R o+rX {}        # or run the proxy as the owner", self.quoted_folder(""));
-        fault("permissions", "the proxy's account may not read the files, or enter a folder above them", mend)
-    }
-
-    fn other_proxy(&self, seen: &Seen) -> Option<Fault> {
-        let server = seen.field("server").unwrap_or_default().to_ascii_lowercase();
-        let known = Dialect::ALL.into_iter().find(|dialect| server.starts_with(dialect.name()));
-        // Another name in front may be a layer that only relays.
-        let mend = match known.filter(|dialect| *dialect != self.dialect) {
-            Some(other) => format!("AccelRedirect::new(Dialect for {other}, ...) in the application"),
-            None => format!(
-                "put {} in front of the application, or choose the dialect of what is there",
-                self.dialect
-            ),
-        };
-        (seen.shown().is_some() || known != Some(self.dialect)).then(|| {
-            fault(
-                "other-proxy",
-                format!("the proxy that answers does not speak the dialect of {}", self.dialect),
-                mend,
-            )
-        })
-    }
-
-    /// A hand-off of the plain canary was answered with something else than the file.
-    pub(super) fn not_delivered(&self, seen: &Seen, calls: u64) -> Vec<Fault> {
-        let mut faults = match (seen.status, self.dialect) {
-            (200, _) if seen.body.is_empty() => self.not_intercepted(seen),
-            (200, Dialect::Nginx) => {
-                let mend =
-                    format!("location ^~ {}/ {{        # ^~ before regular expressions", self.location);
-                vec![
-                    fault("nginx-regex", "a location with a regular expression takes the target over", mend),
-                    self.nginx_alias(),
-                ]
-            }
-            (404, Dialect::Nginx) if !seen.is_page_of_nginx() => {
-                vec![self.nginx_location(), self.nginx_error_page(), self.nginx_alias()]
-            }
-            (404, Dialect::Nginx) if calls > 1 => {
-                vec![self.nginx_error_page(), self.nginx_alias(), self.nginx_root()]
-            }
-            (404, Dialect::Nginx) => vec![self.nginx_alias(), self.nginx_root(), self.canaries()],
-            (404, Dialect::Caddy) => vec![self.caddy_root(), self.caddy_prefix(), self.canaries()],
-            (404, Dialect::Apache) => vec![self.apache_path(), self.canaries(), self.permissions()],
-            (404, Dialect::Lighttpd) => vec![self.canaries()],
-            (403, Dialect::Nginx) => vec![
-                self.permissions(),
-                fault(
-                    "nginx-links",
-                    "a folder above the files is a symbolic link, which disable_symlinks refuses",
-                    format!("disable_symlinks on \"from={}\";", self.folder),
-                ),
-            ],
-            (403, Dialect::Lighttpd) => vec![self.lighttpd_docroot(), self.permissions()],
-            (403, _) => vec![self.permissions()],
-            (500, Dialect::Nginx) => vec![self.nginx_location()],
-            (502, Dialect::Nginx) => vec![self.nginx_buffer(), self.layer_changes()],
-            (502, Dialect::Caddy) => vec![self.caddy_handle(), self.layer_changes()],
-            _ => vec![self.layer_changes()],
-        };
-        faults.truncate(3);
-        faults
-    }
-
-    fn layer_changes(&self) -> Fault {
-        fault(
-            "layer-rewrites-status",
-            "a layer of the application changes the status of an answer that hands off",
-            "deliveries stay as they are: apply the layer to other routes only",
-        )
-    }
-
-    fn not_intercepted(&self, seen: &Seen) -> Vec<Fault> {
-        let other = self.other_proxy(seen);
-        let mut faults = match self.dialect {
-            Dialect::Nginx if seen.shown().is_none() => vec![fault(
-                "nginx-ignores",
-                "nginx is told to ignore the hand-off",
-                "proxy_ignore_headers ...;        # without X-Accel-Redirect",
-            )],
-            Dialect::Nginx => vec![],
-            Dialect::Caddy => vec![self.caddy_handle()],
-            Dialect::Apache => vec![
-                fault("apache-module", "mod_xsendfile is not loaded", "a2enmod xsendfile"),
-                fault("apache-off", "mod_xsendfile is off for this site", "XSendFile On"),
-            ],
-            Dialect::Lighttpd => {
-                vec![fault("lighttpd-off", "x-sendfile is off", "\"x-sendfile\" => \"enable\",")]
-            }
-        };
-        faults.extend(other);
-        if faults.is_empty() {
-            faults.push(self.layer_changes());
-        }
-        faults
     }
 
     fn caddy_handle(&self) -> Fault {
@@ -270,11 +61,6 @@ impl Suspects {
 
     fn caddy_root(&self) -> Fault {
         fault("caddy-root", "the root is another folder", format!("root * {}", self.quoted_folder("")))
-    }
-
-    fn caddy_prefix(&self) -> Fault {
-        let mend = format!("uri strip_prefix {}", self.location);
-        fault("caddy-prefix", "the location's own name is looked for in the folder", mend)
     }
 
     fn apache_path(&self) -> Fault {
