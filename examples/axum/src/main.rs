@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
-use demo::{Options, Site};
+use demo::{Options, Proxy, Site};
 use secure_download::axum::DownloadListener;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -63,7 +63,9 @@ fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
         if let Some(warning) = options.warning() {
             eprintln!("{warning}");
         }
-        println!("listening on http://{}", reachable(address));
+        // Stopped when this block ends.
+        let proxy = site.start_proxy(options, reachable(address))?;
+        println!("listening on http://{}", reachable(proxy.as_ref().map_or(address, Proxy::address)));
 
         let stall = Duration::from_secs(options.stall_seconds.get());
         let listener = DownloadListener::new(listener).stall_timeout(stall);

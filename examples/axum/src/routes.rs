@@ -25,7 +25,8 @@ pub(crate) struct App {
 
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let cookie_key = Key::from(site.cookie_key());
-    Router::new()
+    let guard = site.guard().cloned();
+    let router = Router::new()
         .route("/", get(home))
         .route("/login", get(login).post(session::sign_in))
         .route("/logout", post(session::sign_out))
@@ -47,7 +48,11 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .layer(middleware::from_fn(refuse_cross_site))
         .layer(middleware::map_request(linger::keep_reading))
         .layer(middleware::from_fn(log::log))
-        .with_state(App { site, cookie_key })
+        .with_state(App { site, cookie_key });
+    match guard {
+        Some(guard) => router.layer(guard),
+        None => router,
+    }
 }
 
 /// The whole use of the library in a handler: who asks, for what, and the few headers that delivery may see.

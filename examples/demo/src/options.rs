@@ -208,7 +208,10 @@ impl Options {
     pub fn check(&self) -> Result<(), String> {
         match self.strategy {
             StrategyName::Stream => {}
-            StrategyName::Accel => return Err(not_yet("--strategy accel")),
+            StrategyName::Accel if self.proxy.is_none() => {
+                return Err("--strategy accel needs --proxy caddy, nginx, apache or lighttpd".to_owned());
+            }
+            StrategyName::Accel => {}
             StrategyName::Presign => self.check_bucket()?,
         }
         if self.mask {
@@ -217,19 +220,21 @@ impl Options {
         // Naming a sample user with the sample password does not make it less known.
         let known =
             |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
-        if !self.listen.ip().to_canonical().is_loopback() && self.credentials().iter().any(known) {
-            return Err(format!(
-                "sample users may not be reached from outside: with --listen {} name your own with --user \
-                 NAME:PASSWORD",
-                self.listen
-            ));
+        let proxied = (self.strategy == StrategyName::Accel).then_some(("--proxy-listen", self.proxy_listen));
+        for (option, address) in std::iter::once(("--listen", self.listen)).chain(proxied) {
+            if !address.ip().to_canonical().is_loopback() && self.credentials().iter().any(known) {
+                return Err(format!(
+                    "sample users may not be reached from outside: with {option} {address} name your own with --user \
+                     NAME:PASSWORD"
+                ));
+            }
         }
         Ok(())
     }
 }
 
 fn not_yet(option: &str) -> String {
-    format!("{option} is not available yet: this version delivers with --strategy stream or presign")
+    format!("{option} is not available yet")
 }
 
 fn resolve(text: &str) -> Result<SocketAddr, String> {
@@ -270,6 +275,7 @@ mod tests {
                 "--expires",
                 "60",
             ],
+            &["--strategy", "accel", "--proxy", "caddy", "--proxy-listen", "127.0.0.1:0"],
             &["--rate", "2000", "--stall-seconds", "5", "--max-upload", "0"],
         ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
@@ -283,6 +289,7 @@ mod tests {
             &["--strategy", "presign", "--s3-endpoint", "https://s3.example"],
             &["--strategy", "presign", "--expires", "0"],
             &["--strategy", "presign", "--listen", "0.0.0.0:0", "--user", "carol:x"],
+            &["--strategy", "accel", "--proxy", "caddy", "--proxy-listen", "0.0.0.0:0"],
             &["--strategy", "carrier-pigeon"],
             &["--mask"],
             &["--links", "paper"],

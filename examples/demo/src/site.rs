@@ -1,16 +1,18 @@
 //! [`Site`]: the whole demo behind one value.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secure_download::links::{LinkBearer, Links};
-use secure_download::{DeliveryStrategy, Gate, Stream};
+use secure_download::{AccelRedirect, DeliveryStrategy, FirstOf, Gate, Guard, Stream};
 
 use crate::bucket::Bucket;
 use crate::options::StrategyName;
 use crate::page;
 use crate::passwords::Passwords;
+use crate::proxy::{Agreement, Proxy};
 use crate::rules::{self, StoredFile, Traffic};
 use crate::samples;
 use crate::store::{Store, User};
@@ -30,6 +32,8 @@ pub struct Site {
     pub(crate) links: Links,
     pub(crate) link_gate: Gate<Option<LinkBearer>, StoredFile>,
     gate: Gate<Option<User>, StoredFile>,
+    guard: Option<Guard>,
+    agreement: Option<Agreement>,
     cookie_key: [u8; kept_key::LENGTH],
     https_public: bool,
 }
@@ -41,8 +45,8 @@ impl Site {
     /// [`StartError`] says which part of the folder cannot be used.
     pub async fn open(options: &Options) -> Result<Self, StartError> {
         let folder = &options.data;
-        let failed = |error: &dyn std::fmt::Display| StartError {
-            message: format!("cannot use the data folder {}: {error}", folder.display()),
+        let failed = |error: &dyn std::fmt::Display| {
+            StartError::new(format!("cannot use the data folder {}: {error}", folder.display()))
         };
         let bucket = match options.strategy {
             StrategyName::Presign => Some(Arc::new(
@@ -73,16 +77,28 @@ impl Site {
             .await
             .map_err(|error| StartError { message: format!("cannot keep links: {error}") })?;
 
-        let (name, strategy): (_, Arc<dyn DeliveryStrategy>) = match &bucket {
-            Some(bucket) => ("presign", Arc::new(bucket.strategy(Duration::from_secs(options.expires)))),
-            None => {
+        let proxy = options.proxy.filter(|_| options.strategy == StrategyName::Accel);
+        let agreement = proxy.map(|proxy| Agreement::open(folder, &media_folder, proxy)).transpose()?;
+        let accel = agreement.as_ref().map(Agreement::strategy);
+        let guard = accel.as_ref().map(AccelRedirect::guard);
+        let (name, strategy): (_, Arc<dyn DeliveryStrategy>) = match (&bucket, accel) {
+            (Some(bucket), _) => {
+                ("presign", Arc::new(bucket.strategy(Duration::from_secs(options.expires))))
+            }
+            (None, accel) => {
                 let stream = Stream::local(&media_folder).map_err(|error| failed(&error))?;
-                (stream.name(), Arc::new(stream))
+                match accel {
+                    // What did not come through the proxy, or what it cannot do, is streamed.
+                    Some(accel) => (accel.name(), Arc::new(FirstOf::new(accel).or(stream))),
+                    None => (stream.name(), Arc::new(stream)),
+                }
             }
         };
         let traffic = Arc::<Traffic>::default();
         Ok(Self {
             strategy: name,
+            guard,
+            agreement,
             gate: rules::gate(&store, Arc::clone(&strategy), options, Arc::clone(&traffic)),
             link_gate: rules::link_gate(&store, strategy, options, links.clone(), Arc::clone(&traffic)),
             links,
@@ -103,6 +119,21 @@ impl Site {
         &self.gate
     }
 
+    /// What keeps the hand-off to where it belongs, for the outermost layer; only with `--strategy accel`.
+    #[must_use]
+    pub fn guard(&self) -> Option<&Guard> {
+        self.guard.as_ref()
+    }
+
+    /// With `--strategy accel`, starts the reverse proxy in front of the application that listens at `app`. Blocks until
+    /// the proxy listens.
+    ///
+    /// # Errors
+    /// [`StartError`] says what to install, or what the proxy says.
+    pub fn start_proxy(&self, options: &Options, app: SocketAddr) -> Result<Option<Proxy>, StartError> {
+        self.agreement.as_ref().map(|agreement| agreement.start(options, app)).transpose()
+    }
+
     /// Signs the session cookie.
     #[must_use]
     pub fn cookie_key(&self) -> &[u8] {
@@ -121,4 +152,10 @@ impl Site {
 #[error("{message}")]
 pub struct StartError {
     message: String,
+}
+
+impl StartError {
+    pub(crate) fn new(message: String) -> Self {
+        Self { message }
+    }
 }

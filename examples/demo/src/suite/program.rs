@@ -1,6 +1,7 @@
 //! [`Demo`]: the program under test.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Demo {
     address: SocketAddr,
+    strategy: String,
     child: Child,
     log: Log,
     data: Arc<TempDir>,
@@ -34,6 +36,8 @@ impl Demo {
     /// Starts the program on a free port and waits until it says where it listens.
     pub async fn start(program: &str, arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
+        // A proxy's workers run as somebody else if the tests are run by root.
+        std::fs::set_permissions(data.path(), PermissionsExt::from_mode(0o755)).expect("permissions");
         Self::start_in(Arc::new(data), program, arguments).await
     }
 
@@ -63,13 +67,20 @@ impl Demo {
         let ready = timeout(PATIENCE, output.next_line()).await.expect("in time").expect("text");
         let ready = ready.unwrap_or_else(|| panic!("it ended: {:?}", log.lines.lock()));
         let address = ready.strip_prefix("listening on http://").expect(&ready).parse().expect(&ready);
-        Self { address, child, log, data }
+        let strategy = arguments.iter().skip_while(|argument| **argument != "--strategy").nth(1);
+        Self { address, strategy: strategy.copied().unwrap_or("stream").to_owned(), child, log, data }
     }
 
     /// Where a browser would go.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How it was told to deliver.
+    #[must_use]
+    pub fn strategy(&self) -> &str {
+        &self.strategy
     }
 
     /// The number of the process.

@@ -2,7 +2,17 @@
 
 use http::StatusCode;
 
+use system_tests::Answer;
+
 use super::{Demo, Visitor};
+
+/// A reverse proxy need not bring such a path before the application; each refuses it in its own way.
+fn refused_in_front(demo: &Demo, target: &str, answer: &Answer) -> bool {
+    let odd = ["..", "%2f", "%00", "%ff"].iter().any(|part| target.contains(part));
+    let refused = demo.strategy() == "accel" && odd;
+    assert!(!refused || answer.status.is_client_error(), "{target}: {}", answer.status);
+    refused
+}
 
 pub(super) async fn check(demo: &Demo) {
     let address = demo.address();
@@ -14,6 +24,9 @@ pub(super) async fn check(demo: &Demo) {
     for target in [&known, "/files/6f1f4bd4-54dd-4d51-9f33-d4b3c8d5a1ee", "/files/x", "/files/..%2f..%2fetc"]
     {
         let mut refused = nobody.get(target).await;
+        if refused_in_front(demo, target, &refused) {
+            continue;
+        }
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{target}");
         assert!(refused.field("www-authenticate").is_some(), "RFC 9110 section 15.5.2");
         assert!(String::from_utf8_lossy(&refused.body).contains("href=\"/login\""));
@@ -31,6 +44,9 @@ pub(super) async fn check(demo: &Demo) {
         ["/files/%ff", "/files/a%00b", "/files/", "/nowhere", "/assets/../demo.db", "/assets/demo.db", "/d/x"]
     {
         let answer = alice.get(target).await;
+        if refused_in_front(demo, target, &answer) {
+            continue;
+        }
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{target}");
         assert!(answer.field("content-type").is_some_and(|kind| kind.starts_with("text/html")), "{target}");
     }
