@@ -82,9 +82,7 @@ impl Site {
         let accel = agreement.as_ref().map(Agreement::strategy);
         let guard = accel.as_ref().map(AccelRedirect::guard);
         let (name, strategy): (_, Arc<dyn DeliveryStrategy>) = match (&bucket, accel) {
-            (Some(bucket), _) => {
-                ("presign", Arc::new(bucket.strategy(Duration::from_secs(options.expires))))
-            }
+            (Some(bucket), _) => ("presign", Arc::new(bucket.strategy(Duration::from_secs(options.expires)))),
             (None, accel) => {
                 let stream = Stream::local(&media_folder).map_err(|error| failed(&error))?;
                 match accel {
