@@ -1,7 +1,7 @@
 //! [`Radosgw`]: Ceph's object gateway over one monitor and one storage daemon in memory.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const USER: (&str, &str, &str) = ("app", "RGWAPPKEY00000000001", "rgwsecretrgwse
 /// Where Debian keeps plug-ins.
 const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
 
-/// radosgw on loopback ports, with signatures, policies and AssumeRole.
+/// radosgw on loopback ports, with signatures, policies and `AssumeRole`.
 #[derive(Debug)]
 pub struct Radosgw {
     endpoint: String,
@@ -100,17 +100,15 @@ impl Radosgw {
     }
 
     /// Runs `radosgw-admin`.
-    ///
-    /// # Panics
-    /// If it fails.
-    pub fn admin(&self, arguments: &[&str]) -> String {
-        run(self.folder.path(), "radosgw-admin", &[arguments])
+    fn admin(&self, arguments: &[&str]) {
+        run(self.folder.path(), "radosgw-admin", &[arguments]);
     }
 
-    /// Makes a role that [`Radosgw::user`] may assume, and that may do what `policy` allows.
+    /// Makes a role that [`Radosgw::user`] may assume and that may do what `policy` allows, and returns its ARN.
     ///
     /// # Panics
     /// If it cannot be made.
+    #[must_use]
     pub fn role(&self, name: &str, policy: &str) -> String {
         let user = format!("arn:aws:iam:::user/{}", USER.0);
         let trust = format!(
@@ -193,7 +191,7 @@ fn run(folder: &Path, program: &str, arguments: &[&[&str]]) -> String {
     output(&mut command(folder, program, arguments)).unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
-fn text(path: &PathBuf) -> &str {
+fn text(path: &Path) -> &str {
     path.to_str().expect("a plain name")
 }
 

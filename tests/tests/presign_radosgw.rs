@@ -88,9 +88,9 @@ fn client(server: &Radosgw, credentials: &Credentials) -> Arc<dyn ObjectStore> {
     server.store("private", access, secret, credentials.expose_session_token())
 }
 
-fn denied<T: std::fmt::Debug>(what: &str, result: Result<T, Error>) {
+fn denied<T: std::fmt::Debug>(what: &str, result: &Result<T, Error>) {
     // The client wraps the refusal of a listing.
-    let refused = match &result {
+    let refused = match result {
         Err(Error::PermissionDenied { .. }) => true,
         Err(error) => format!("{error:?}").contains("status: 403"),
         Ok(_) => false,
@@ -120,13 +120,13 @@ async fn temporary_credentials_read_one_object(server: &Radosgw, role: &str) {
         let one = client(server, &credentials);
         let read = one.get(&path(key)).await.expect("granted").bytes().await.expect("whole");
         assert_eq!(read, key.as_bytes());
-        denied("another object", one.get(&path("c/one-more")).await);
+        denied("another object", &one.get(&path("c/one-more")).await);
         // Ceph says 404 here, AWS 403.
         assert!(one.get(&path("c/none")).await.is_err());
-        denied("writing it", one.put(&path(key), "changed".into()).await);
-        denied("writing another", one.put(&path("c/new"), "new".into()).await);
-        denied("deleting it", one.delete(&path(key)).await);
-        denied("listing", one.list_with_delimiter(Some(&path("c"))).await);
+        denied("writing it", &one.put(&path(key), "changed".into()).await);
+        denied("writing another", &one.put(&path("c/new"), "new".into()).await);
+        denied("deleting it", &one.delete(&path(key)).await);
+        denied("listing", &one.list_with_delimiter(Some(&path("c"))).await);
 
         // The same credentials sign URLs.
         let signer = S3Signer::new(private(server), user(server));
@@ -161,11 +161,11 @@ async fn the_demos_policy_reads_and_writes(server: &Radosgw, role: &str) {
     app.put(&path("uploads/new"), "new".into()).await.expect("written");
     let read = app.get(&path("uploads/new")).await.expect("read").bytes().await.expect("whole");
     assert_eq!(read, "new");
-    denied("deleting", app.delete(&path("uploads/new")).await);
-    denied("listing", app.list_with_delimiter(Some(&path("uploads"))).await);
-    denied("reading elsewhere", app.get(&path("c/one")).await);
-    denied("writing elsewhere", app.put(&path("c/new"), "new".into()).await);
-    denied("writing beside", app.put(&path("uploads-too"), "new".into()).await);
+    denied("deleting", &app.delete(&path("uploads/new")).await);
+    denied("listing", &app.list_with_delimiter(Some(&path("uploads"))).await);
+    denied("reading elsewhere", &app.get(&path("c/one")).await);
+    denied("writing elsewhere", &app.put(&path("c/new"), "new".into()).await);
+    denied("writing beside", &app.put(&path("uploads-too"), "new".into()).await);
 
     let signer = S3Signer::new(private(server), credentials);
     let grant = granted(Download::new(FileKey::parse("uploads/new").expect("a key"))).await;
