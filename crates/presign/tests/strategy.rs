@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use http::{Method, Response};
 use secure_download_core::{
-    Body, BoxError, Decision, Delivery, Download, ETag, Gate, Grant, RequestHead, Reservation, SignError,
-    SignedUrl, Terms, UrlSigner, UsageLimit, Use,
+    Availability, Body, BoxError, Decision, Delivery, Download, ETag, Gate, Grant, RequestHead, Reservation,
+    SignError, SignedUrl, Terms, UrlSigner, UsageLimit, Use,
 };
 use secure_download_presign::Presign;
 use support::{block_on, file, gate, head, now};
@@ -172,6 +172,10 @@ impl Reservation for Taken {
 impl UsageLimit<(), Download> for TwoUses {
     async fn reserve(&self, (): &(), _: &Download) -> Result<Use, BoxError> {
         Ok(Use::Reserved(Box::new(Taken)))
+    }
+
+    async fn look(&self, (): &(), _: &Download) -> Result<Availability, BoxError> {
+        Ok(Availability::Limited)
     }
 }
 
