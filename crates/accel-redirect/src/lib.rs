@@ -40,6 +40,20 @@
 //! # }
 //! ```
 //!
+//! # Figures
+//!
+//! Whole files per second handed off, over those streamed through the same proxy: `cargo bench -p benches --bench handoff`,
+//! eight connections, medians of rounds in turn, proxy, application and client on two shared cores that did other work too.
+//!
+//! | | 46 KB | 1 MB |
+//! |---|---|---|
+//! | nginx 1.22 | 1.2 | 1.5 |
+//! | Caddy 2.6 | 1.0 | 1.6 |
+//! | Caddy 2.11 | 1.0 | 0.8 |
+//!
+//! For small files the two are about even, since opening a file costs the proxy as much as passing its bytes on. What a
+//! hand-off always saves is the application: it sends no byte.
+//!
 //! # Hazards
 //!
 //! - **A layer that changes the status of a finished answer.** An error page over a 200 that hands off would send the
