@@ -22,7 +22,7 @@ pub(crate) struct Agreement {
     proxy: ProxyName,
     mapping: Mapping,
     secret: ProxySecret,
-    /// The proxy's own folder: its configuration, logs and temporary files.
+    /// In it each proxy has a folder named by its port, for its configuration, logs and temporary files.
     folder: PathBuf,
 }
 
@@ -72,14 +72,18 @@ impl Agreement {
         let address = free(options.proxy_listen).map_err(|error| {
             StartError::new(format!("cannot listen on {}: {error}", options.proxy_listen))
         })?;
+        // Several programs may share a data folder.
+        let folder = self.folder.join(address.port().to_string());
+        fs::create_dir_all(&folder)
+            .map_err(|error| StartError::new(format!("cannot make {}: {error}", folder.display())))?;
         let config =
             ProxyConfig::new(self.proxy.into(), &self.mapping, &self.secret).listen(address).app(app);
-        let config = config.standalone(&self.folder).map_err(|error| StartError::new(error.to_string()))?;
+        let config = config.standalone(&folder).map_err(|error| StartError::new(error.to_string()))?;
         let config = match worker_account(self.proxy) {
             Some(account) => config.run_as(account),
             None => config,
         };
-        let file = self.folder.join(self.proxy.file_name());
+        let file = folder.join(self.proxy.file_name());
         let text = config.render();
         write_private(&file, &text)
             .map_err(|error| StartError::new(format!("cannot write {}: {error}", file.display())))?;
@@ -102,7 +106,7 @@ impl Agreement {
                 self.proxy.packages()
             )));
         };
-        let log = self.folder.join("output.log");
+        let log = folder.join("output.log");
         let output = fs::File::create(&log)
             .and_then(|file| Ok((file.try_clone()?, file)))
             .map_err(|error| StartError::new(format!("cannot write {}: {error}", log.display())))?;
@@ -111,7 +115,7 @@ impl Agreement {
             .args(arguments)
             .arg(&file)
             // Caddy keeps its state in folders of these.
-            .envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, &self.folder)))
+            .envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, &folder)))
             .stdin(Stdio::null())
             .stdout(output.0)
             .stderr(output.1)
@@ -121,7 +125,7 @@ impl Agreement {
         if proxy.listens() {
             return Ok(proxy);
         }
-        let said = ["output.log", "error.log"].map(|name| fs::read_to_string(self.folder.join(name)));
+        let said = ["output.log", "error.log"].map(|name| fs::read_to_string(folder.join(name)));
         let said = said.into_iter().flatten().collect::<String>();
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
         Err(StartError::new(format!("{program} does not start: {last}")))
