@@ -68,7 +68,8 @@ pub(super) async fn check(demo: &Demo) {
     }
 
     let bad: Vec<Answer> = {
-        let changed = format!("{}A", &expiring[..expiring.len() - 1]);
+        let last = if expiring.ends_with('A') { 'E' } else { 'A' };
+        let changed = format!("{}{last}", &expiring[..expiring.len() - 1]);
         let mut answers = Vec::new();
         for wrong in [changed.as_str(), "/d/x", "/d/", "/d/%ff"] {
             answers.push(Visitor::anonymous(address).get(wrong).await);
