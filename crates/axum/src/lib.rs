@@ -38,10 +38,10 @@ mod compression;
 mod head;
 mod listener;
 mod route;
-mod stall;
 
 pub use self::compression::compressible;
 pub use self::head::Head;
 pub use self::listener::{DownloadListener, PeerAddr};
 pub use self::route::download;
-pub use self::stall::StallGuard;
+#[doc(inline)]
+pub use secure_download_tcp::StallGuard;

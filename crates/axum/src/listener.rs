@@ -6,18 +6,8 @@ use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
-
-use crate::StallGuard;
-
-/// As nginx's `send_timeout`.
-const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How many bytes the kernel takes that were not sent yet. Measured: 22 to 24 KiB of kernel memory for each slow
-/// reader instead of 2 to 3 MB, and fast readers are no slower.
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-const UNSENT: u32 = 16 * 1024;
+use secure_download_tcp::{STALL_TIMEOUT, StallGuard, tune};
+use tokio::net::TcpListener;
 
 /// A listener for [`axum::serve`](fn@axum::serve) that is made for downloads.
 ///
@@ -70,13 +60,6 @@ impl Listener for DownloadListener {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
-}
-
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
-    Ok(())
 }
 
 /// The peer's address, for `into_make_service_with_connect_info::<PeerAddr>()`.

@@ -8,10 +8,6 @@ use http::{HeaderMap, HeaderValue, Method};
 /// The header by which a reverse proxy proves that a request came through it.
 pub const PROXY_PROOF: HeaderName = HeaderName::from_static("x-secure-download-proof");
 
-/// Every field that delivery may see. Cookies and credentials are not among them.
-const VISIBLE: [HeaderName; 8] =
-    [ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, PROXY_PROOF];
-
 /// Method, `Range`, `If-*`, `Accept` and the proof of proxy of one request; nothing else gets through.
 ///
 /// ```
@@ -32,12 +28,24 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    /// Every field that delivery may see. Cookies and credentials are not among them.
+    pub const VISIBLE: [HeaderName; 8] = [
+        ACCEPT,
+        IF_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_NONE_MATCH,
+        IF_RANGE,
+        IF_UNMODIFIED_SINCE,
+        RANGE,
+        PROXY_PROOF,
+    ];
+
     /// Takes from a request what delivery may see.
     #[must_use]
     pub fn new(method: &Method, headers: &HeaderMap) -> Self {
         let fields = headers
             .iter()
-            .filter(|(name, _)| VISIBLE.contains(name))
+            .filter(|(name, _)| Self::VISIBLE.contains(name))
             .map(|(name, value)| {
                 let mut value = value.clone();
                 value.set_sensitive(*name == PROXY_PROOF);

@@ -16,6 +16,7 @@
 //! | framework | feature |
 //! |---|---|
 //! | [axum](crate::axum) | `axum` |
+//! | [actix-web](crate::actix) | `actix` |
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```text")]
@@ -83,6 +84,10 @@ pub use secure_download_stream::{Stream, StreamError};
 #[cfg(feature = "links")]
 #[doc(inline)]
 pub use secure_download_links as links;
+
+#[cfg(feature = "actix")]
+#[doc(inline)]
+pub use secure_download_actix as actix;
 
 #[cfg(feature = "axum")]
 #[doc(inline)]

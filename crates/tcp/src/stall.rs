@@ -10,6 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+/// How long a client may stop reading if the application does not say: as nginx's `send_timeout`.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Taking less than this, and not all there is, counts as having stopped: a peer that takes a byte now and then would
 /// otherwise hold its connection for ever.
 const PROGRESS: usize = 4 * 1024;
