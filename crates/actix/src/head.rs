@@ -1,4 +1,4 @@
-//! [`Head`]: the extractor of what delivery may see.
+//! [`Head`] and [`Fields`]: extractors that translate. actix is on an older version of the `http` crate than the library.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method};
 use secure_download_core::RequestHead;
 
@@ -50,17 +51,69 @@ impl FromRequest for Head {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // actix is on an older version of the `http` crate: only what delivery may see is copied.
+        // Only what delivery may see is copied.
         let mut headers = HeaderMap::new();
         for name in RequestHead::VISIBLE {
             for line in request.headers().get_all(name.as_str()) {
-                if let Ok(value) = HeaderValue::from_bytes(line.as_bytes()) {
-                    headers.append(&name, value);
-                }
+                append(&mut headers, name.clone(), line);
             }
         }
         // Both versions hold a method to the same characters. Should that change, an unreadable one is refused.
         let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or(Method::OPTIONS);
         ready(Ok(Self(RequestHead::new(&method, &headers))))
+    }
+}
+
+/// Extracts every header of a request, for what takes more than a [`Head`]: the bearer of a link, say. Never rejects.
+///
+/// ```
+/// use actix_web::web::{Data, Path};
+/// use secure_download_actix::{Delivered, Fields, Head};
+/// # struct Links;
+/// # impl Links { fn bearer(&self, _: &str, _: &http::HeaderMap) -> Option<()> { None } }
+/// # use secure_download_core::{Download, Gate};
+///
+/// async fn leased(
+///     links: Data<Links>,
+///     gate: Data<Gate<Option<()>, Download>>,
+///     token: Path<String>,
+///     fields: Fields,
+///     head: Head,
+/// ) -> Delivered {
+///     let bearer = links.bearer(&token, &fields);
+///     gate.serve(&bearer, "some-id", &head).await.into()
+/// }
+/// # let _ = actix_web::web::get().to(leased);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Fields(pub HeaderMap);
+
+impl Deref for Fields {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        &self.0
+    }
+}
+
+impl FromRequest for Fields {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut headers = HeaderMap::with_capacity(request.headers().len());
+        for (name, line) in request.headers() {
+            if let Ok(name) = HeaderName::from_bytes(name.as_str().as_bytes()) {
+                append(&mut headers, name, line);
+            }
+        }
+        ready(Ok(Self(headers)))
+    }
+}
+
+/// Both versions hold a value to the same characters.
+fn append(headers: &mut HeaderMap, name: HeaderName, line: &actix_web::http::header::HeaderValue) {
+    if let Ok(value) = HeaderValue::from_bytes(line.as_bytes()) {
+        headers.append(name, value);
     }
 }

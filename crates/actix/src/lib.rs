@@ -2,6 +2,7 @@
 //!
 //! - [`download`] is a route for apps whose files are named by one path parameter.
 //! - [`Head`] is an extractor and [`Delivered`] a responder for apps with a handler of their own.
+//!   [`Fields`] are the request's headers for whatever else of the library takes them.
 //! - [`DownloadServer`] bounds what slow readers hold and cuts those that stopped reading.
 //! - [`except_downloads`] keeps compression away from downloads.
 //!
@@ -44,6 +45,6 @@ mod server;
 pub use self::body::DeliveredBody;
 pub use self::compression::{ExceptDownloads, except_downloads};
 pub use self::delivered::Delivered;
-pub use self::head::Head;
+pub use self::head::{Fields, Head};
 pub use self::route::download;
 pub use self::server::DownloadServer;

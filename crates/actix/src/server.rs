@@ -18,6 +18,9 @@ use tokio::net::TcpStream;
 /// How much actix collects before it writes, in bytes: one chunk of a large file, and not four for every slow reader.
 const WRITE_BUFFER: usize = 8 * 1024;
 
+/// As long as nginx.
+const LINGER: Duration = Duration::from_secs(30);
+
 /// Serves an actix app over HTTP/1.1, made for downloads: [`HttpServer`](actix_web::HttpServer) lets nobody look after
 /// its connections.
 ///
@@ -46,6 +49,7 @@ pub struct DownloadServer<F> {
     stall_timeout: Duration,
     keep_alive: KeepAlive,
     request_timeout: Duration,
+    disconnect_timeout: Duration,
 }
 
 impl<F> DownloadServer<F> {
@@ -59,6 +63,7 @@ impl<F> DownloadServer<F> {
             stall_timeout: STALL_TIMEOUT,
             keep_alive: KeepAlive::default(),
             request_timeout: Duration::from_secs(5),
+            disconnect_timeout: LINGER,
         }
     }
 
@@ -80,6 +85,14 @@ impl<F> DownloadServer<F> {
     #[must_use]
     pub fn client_request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
+        self
+    }
+
+    /// How long to read on after an answer that came before the end of its request, such as to an upload that is too
+    /// large; 30 seconds. A connection that is closed at once is reset, and most browsers then show no answer at all.
+    #[must_use]
+    pub fn client_disconnect_timeout(mut self, timeout: Duration) -> Self {
+        self.disconnect_timeout = timeout;
         self
     }
 
@@ -105,7 +118,7 @@ impl<F> DownloadServer<F> {
         <S::Service as Service<Request>>::Future: 'static,
         B: MessageBody + 'static,
     {
-        let Self { app, builder, stall_timeout, keep_alive, request_timeout } = self;
+        let Self { app, builder, stall_timeout, keep_alive, request_timeout, disconnect_timeout } = self;
         let local = listener.local_addr()?;
         let shutdown = builder.graceful_shutdown_signal();
         let serve = move || {
@@ -118,6 +131,7 @@ impl<F> DownloadServer<F> {
                 })
                 .keep_alive(keep_alive)
                 .client_request_timeout(request_timeout)
+                .client_disconnect_timeout(disconnect_timeout)
                 .h1_write_buffer_size(WRITE_BUFFER)
                 .local_addr(local)
                 .h1(map_config(app, |()| AppConfig::default()));

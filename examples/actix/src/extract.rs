@@ -1,0 +1,80 @@
+//! What handlers take from a request. None of these answers with actix's own plain texts.
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+
+use actix_identity::IdentityExt as _;
+use actix_web::dev::Payload;
+use actix_web::error::{InternalError, PayloadError};
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
+use demo::{Form, Page, Site, User, refusal};
+use http::StatusCode;
+use secure_download::actix::{Delivered, Fields};
+
+type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Who asks; `None` is an anonymous visitor.
+pub(crate) struct Visitor(pub(crate) Option<User>);
+
+impl FromRequest for Visitor {
+    type Error = Error;
+    type Future = Local<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let session = session_of(request);
+        let site = request.app_data::<Data<Site>>().cloned();
+        Box::pin(async move {
+            let Some(site) = site else { return Ok(Self(None)) };
+            site.visitor(session.as_deref()).await.map(Self).map_err(page_as_error)
+        })
+    }
+}
+
+/// The session that the browser names, if the signature is ours.
+pub(crate) fn session_of(request: &HttpRequest) -> Option<String> {
+    request.get_identity().and_then(|identity| Ok(identity.id()?)).ok()
+}
+
+/// The one parameter of the path. What is not UTF-8, where actix puts U+FFFD, becomes the empty text, which names nothing.
+pub(crate) struct Id(pub(crate) String);
+
+impl FromRequest for Id {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let path = Path::<String>::extract(request).into_inner();
+        ready(Ok(Self(match path {
+            Ok(path) if !path.contains('\u{fffd}') => path.into_inner(),
+            _ => String::new(),
+        })))
+    }
+}
+
+/// A short form, or the page that says what is wrong with it.
+pub(crate) struct SmallForm(pub(crate) Result<Form, Page>);
+
+impl FromRequest for SmallForm {
+    type Error = Infallible;
+    type Future = Local<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let Ok(headers) = Fields::from_request(request, payload).into_inner();
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            Ok(Self(match body.await {
+                Ok(body) => Form::parse(&headers, &body),
+                Err(error) => match error.as_error() {
+                    Some(PayloadError::Overflow) => Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, "")),
+                    _ => Err(refusal(StatusCode::BAD_REQUEST, "")),
+                },
+            }))
+        })
+    }
+}
+
+fn page_as_error(page: Page) -> Error {
+    InternalError::from_response("", HttpResponse::from(Delivered(page))).into()
+}

@@ -1,0 +1,176 @@
+//! Which address is answered by what.
+
+use std::future::ready;
+
+use actix_multipart::Multipart;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::guard;
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Data, PayloadConfig};
+use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, Route};
+use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
+use futures_util::StreamExt as _;
+use http::{HeaderValue, Method, StatusCode, header::ALLOW};
+use secure_download::actix::{Delivered, Fields, Head};
+
+use crate::extract::{Id, SmallForm, Visitor};
+use crate::{log, session};
+
+pub(crate) fn app(
+    site: Data<Site>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .service(on("/", "GET,HEAD").route(get().to(home)))
+        .service(on("/login", "GET,HEAD,POST").route(get().to(login)).route(web::post().to(session::sign_in)))
+        .service(on("/logout", "POST").route(web::post().to(session::sign_out)))
+        .service(on("/upload", "POST").route(web::post().to(upload)))
+        // The gate answers other methods than GET and HEAD.
+        .route("/files/{id}", web::route().to(download))
+        .service(on("/files/{id}/share", "POST").route(web::post().to(share)))
+        .service(on("/files/{id}/delete", "POST").route(web::post().to(delete)))
+        .service(on("/files/{id}/links", "POST").route(web::post().to(create_link)))
+        .service(on("/d/{token}", "GET,HEAD,POST").route(get().to(link)).route(web::post().to(redeem)))
+        // The gate answers other methods than GET and HEAD here too.
+        .route("/d/{token}/file", web::route().to(leased))
+        .service(
+            on("/assets/{name}", "GET,HEAD").route(get().to(async |Id(name): Id| Delivered(asset(&name)))),
+        )
+        .service(on("/healthz", "GET,HEAD").route(get().to(async || "ok")))
+        .default_service(web::to(async || Delivered(refusal(StatusCode::NOT_FOUND, ""))))
+        .app_data(PayloadConfig::new(FORM_LIMIT))
+        .wrap(session::identity())
+        .wrap(session::cookie(&site))
+        .wrap(from_fn(refuse_cross_site))
+        .wrap(from_fn(log::log))
+        .app_data(site)
+}
+
+/// The route for GET, and for HEAD, which actix's own `web::get()` leaves out.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// An address that takes these methods and answers others with a page.
+fn on(path: &str, methods: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || {
+        let mut page = refusal(StatusCode::METHOD_NOT_ALLOWED, "");
+        page.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+        ready(Delivered(page))
+    }))
+}
+
+/// The whole use of the library in a handler: who asks, for what, and the few headers that delivery may see.
+async fn download(
+    site: Data<Site>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    request: HttpRequest,
+    head: Head,
+) -> Delivered {
+    let asked = site.gate().request(&visitor, &id);
+    let asked = if asks_inline(request.uri().query()) { asked.inline() } else { asked };
+    asked.serve(&head).await.into()
+}
+
+async fn home(site: Data<Site>, Visitor(visitor): Visitor) -> Delivered {
+    site.home(&visitor).await.into()
+}
+
+async fn login(site: Data<Site>) -> Delivered {
+    site.login().into()
+}
+
+async fn upload(
+    site: Data<Site>,
+    Visitor(visitor): Visitor,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Delivered {
+    receive(&site, visitor, &request, payload).await.into()
+}
+
+async fn receive(
+    site: &Site,
+    visitor: Option<demo::User>,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Page {
+    let user = match site.admit_upload(visitor, announced(request)) {
+        Ok(user) => user,
+        Err(page) => return page,
+    };
+    let mut form = Multipart::new(request.headers(), payload);
+    while let Some(Ok(part)) = form.next().await {
+        if part.name() == Some("file") {
+            // Taken apart by the site: browsers, curl and actix's parser differ about quotes in names.
+            let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
+            let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
+            return site.upload(&user, disposition, part).await;
+        }
+    }
+    site.upload_without_file()
+}
+
+fn announced(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn share(
+    site: Data<Site>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    SmallForm(form): SmallForm,
+) -> Delivered {
+    site.share(&visitor, &id, form).await.into()
+}
+
+async fn delete(site: Data<Site>, Visitor(visitor): Visitor, Id(id): Id) -> Delivered {
+    site.delete(&visitor, &id).await.into()
+}
+
+async fn create_link(
+    site: Data<Site>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    headers: Fields,
+    SmallForm(form): SmallForm,
+) -> Delivered {
+    site.create_link(&visitor, &id, &headers, form).await.into()
+}
+
+async fn link(site: Data<Site>, Id(token): Id) -> Delivered {
+    site.link(&token).into()
+}
+
+async fn redeem(site: Data<Site>, Id(token): Id) -> Delivered {
+    site.redeem(&token).await.into()
+}
+
+/// As [`download`], with a link's holder in place of somebody who is signed in.
+async fn leased(site: Data<Site>, Id(token): Id, headers: Fields, head: Head) -> Delivered {
+    site.leased(&token, &headers, &head).await.into()
+}
+
+async fn refuse_cross_site(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or_default();
+    let Ok(headers) = request.extract::<Fields>().await;
+    if cross_site::allows(&method, &headers) {
+        Ok(next.call(request).await?.map_into_boxed_body())
+    } else {
+        let page = refusal(StatusCode::FORBIDDEN, "This request came from another site.");
+        Ok(request.into_response(HttpResponse::from(Delivered(page))))
+    }
+}
