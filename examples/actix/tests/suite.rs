@@ -4,3 +4,8 @@
 async fn stream() {
     demo::suite::run(env!("CARGO_BIN_EXE_demo-actix"), &["--strategy", "stream"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_on_redis() {
+    demo::suite::run_shared_links(env!("CARGO_BIN_EXE_demo-actix"), &[]).await;
+}
