@@ -30,6 +30,7 @@ const UNREADABLE: char = '\u{fffd}';
 /// ```
 ///
 /// See the [crate documentation](crate) for a whole example.
+#[must_use]
 pub fn download<S>(gate: Gate<S, impl Record + 'static>) -> Route
 where
     S: FromRequest + Sync + 'static,

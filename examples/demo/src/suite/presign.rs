@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use system_tests::fetch;
 
+use super::links::{make, redeem};
 use super::{Demo, Upload, Visitor};
 
 /// Runs the checks of presigned delivery against one demo application, given the path of its program.
@@ -33,6 +34,17 @@ pub async fn run_presigned(program: &str) {
     let head = alice.ask("HEAD", &target, &[]).await;
     let head = fetch("HEAD", head.field("location").expect("a location"), &[]).await;
     assert_eq!((head.status, head.field("content-length")), (StatusCode::OK, Some("400000")));
+
+    // A URL can be replayed while it lives, so what is good for one use comes from the program itself.
+    let link = make(&mut alice, &id, "1", "60").await;
+    let mut friend = Visitor::anonymous(demo.address());
+    let file = redeem(&mut friend, &link).await;
+    let once = friend.get(&file).await;
+    assert_eq!((once.status, once.field("location"), once.body == content), (StatusCode::OK, None, true));
+    let part = friend.ask("GET", &file, &["Range: bytes=399996-"]).await;
+    assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &content[399_996..]));
+    assert_eq!(friend.ask("HEAD", &file, &[]).await.field("location"), None);
+    assert_eq!(Visitor::anonymous(demo.address()).post(&link, &[]).await.status, StatusCode::NOT_FOUND);
 
     let hidden = bob.get(&target).await;
     assert_eq!((hidden.status, hidden.field("location")), (StatusCode::NOT_FOUND, None));
