@@ -127,7 +127,7 @@ impl NewLink {
         Self { record: record.into(), issuer: String::new(), uses: None, lifetime }
     }
 
-    /// Who makes the link, for [`LinkAuthorizer::issuer`](crate::LinkAuthorizer::issuer). Whoever has the link can
+    /// Who makes the link, for [`LinkAuthorizer`](crate::LinkAuthorizer). Whoever has the link can
     /// read it, so use an id that tells nothing.
     #[must_use]
     pub fn issued_by(mut self, issuer: impl Into<String>) -> Self {
