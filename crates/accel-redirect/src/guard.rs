@@ -16,7 +16,8 @@ use crate::dialect::HAND_OFF;
 ///   would send the file under any status. The strategy itself only answers with 200; this is about layers around it
 ///   that change the status of a finished answer.
 ///
-/// With the feature `tower` it is a layer. Put it outermost, so that it sees what leaves:
+/// With the feature `tower` it is a layer, with the feature `actix` a middleware for `App::wrap`. Put it outermost, so that it
+/// sees what leaves. The default one knows no location, and keeps the second rule only.
 ///
 #[cfg_attr(feature = "tower", doc = "```")]
 #[cfg_attr(not(feature = "tower"), doc = "```text")]
@@ -30,7 +31,7 @@ use crate::dialect::HAND_OFF;
 /// # let _ = service;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Guard {
     locations: Arc<[Box<str>]>,
 }

@@ -64,6 +64,8 @@
 //!   streamed change their entity tag: a client that resumes gets the whole file again.
 //! - **Compression in the proxy** of handed-off files breaks ranges. The rendered configuration has it off.
 
+#[cfg(feature = "actix")]
+mod actix;
 mod config;
 mod dialect;
 #[cfg(feature = "doctor")]
@@ -76,6 +78,8 @@ mod mapping;
 mod proof;
 mod strategy;
 
+#[cfg(feature = "actix")]
+pub use self::actix::GuardedService;
 pub use self::config::ProxyConfig;
 pub use self::dialect::{Dialect, UnknownDialect};
 pub use self::guard::Guard;

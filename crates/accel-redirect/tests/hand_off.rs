@@ -192,3 +192,29 @@ async fn the_layer_keeps_both_rules() {
         assert_eq!(response.body(), body, "{path}");
     }
 }
+
+#[cfg(feature = "actix")]
+#[actix_web::test]
+async fn the_middleware_keeps_both_rules() {
+    use actix_web::http::StatusCode;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use actix_web::{App, HttpRequest, HttpResponse, web};
+
+    let inner = async |request: HttpRequest| {
+        let status = if request.path() == "/denied" { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        HttpResponse::build(status).insert_header(("x-accel-redirect", "/_p/media/a")).body("inner")
+    };
+    let app = App::new().default_service(web::to(inner)).wrap(accel(Dialect::Nginx).guard());
+    let app = init_service(app).await;
+    for (path, status, hands_off, body) in [
+        ("/", StatusCode::OK, true, "inner"),
+        ("/denied", StatusCode::FORBIDDEN, false, "inner"),
+        ("/_p/media/a", StatusCode::NOT_FOUND, false, ""),
+        ("/_p/%74enants", StatusCode::NOT_FOUND, false, ""),
+    ] {
+        let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers().contains_key("x-accel-redirect"), hands_off, "{path}");
+        assert_eq!(read_body(response).await, body, "{path}");
+    }
+}

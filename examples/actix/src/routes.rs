@@ -52,6 +52,7 @@ pub(crate) fn app(
         .wrap(session::cookie(&site))
         .wrap(from_fn(refuse_cross_site))
         .wrap(from_fn(log::log))
+        .wrap(site.guard().cloned().unwrap_or_default())
         .app_data(site)
 }
 

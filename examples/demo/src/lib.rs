@@ -24,6 +24,7 @@ mod proxy;
 mod rules;
 mod samples;
 mod site;
+mod startup;
 mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
@@ -31,9 +32,10 @@ mod upload;
 
 pub mod cross_site;
 
+use self::descriptors::raise_descriptor_limit;
+
 pub use self::account::SignIn;
 pub use self::assets::asset;
-pub use self::descriptors::raise_descriptor_limit;
 pub use self::form::{FORM_LIMIT, Form, asks_inline};
 pub use self::log::{LogLine, log_failure};
 pub use self::options::{Credentials, Options};
@@ -42,4 +44,5 @@ pub use self::pages::refusal;
 pub use self::proxy::Proxy;
 pub use self::rules::StoredFile;
 pub use self::site::{Site, StartError};
+pub use self::startup::{announce, run, stopped};
 pub use self::store::{User, UserId};
