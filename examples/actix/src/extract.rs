@@ -34,7 +34,7 @@ impl FromRequest for Visitor {
 
 /// The session that the browser names, if the signature is ours.
 pub(crate) fn session_of(request: &HttpRequest) -> Option<String> {
-    request.get_identity().and_then(|identity| Ok(identity.id()?)).ok()
+    request.get_identity().and_then(|identity| identity.id()).ok()
 }
 
 /// The one parameter of the path. What is not UTF-8, where actix puts U+FFFD, becomes the empty text, which names nothing.

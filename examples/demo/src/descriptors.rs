@@ -4,7 +4,7 @@
 ///
 /// Most shells start programs with room for 1,024, a thousand connections; what they may ask for is far more.
 #[cfg(unix)]
-pub(crate) fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -14,4 +14,4 @@ pub(crate) fn raise_descriptor_limit() {
 
 /// Nothing to do here.
 #[cfg(not(unix))]
-pub(crate) fn raise_descriptor_limit() {}
+pub fn raise_descriptor_limit() {}

@@ -32,7 +32,7 @@ mod upload;
 
 pub mod cross_site;
 
-use self::descriptors::raise_descriptor_limit;
+pub use self::descriptors::raise_descriptor_limit;
 
 pub use self::account::SignIn;
 pub use self::assets::asset;
