@@ -16,6 +16,8 @@ use crate::dialect::HAND_OFF;
 ///   would send the file under any status. The strategy itself only answers with 200; this is about layers around it
 ///   that change the status of a finished answer.
 ///
+/// As a layer of tower it also marks the proof of proxy as sensitive, for layers that log whole heads.
+///
 /// With the feature `tower` it is a layer, with the feature `actix` a middleware for `App::wrap`. Put it outermost, so that it
 /// sees what leaves. The default one knows no location, and keeps the second rule only.
 ///

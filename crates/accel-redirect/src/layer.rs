@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CACHE_CONTROL, HeaderValue};
+use http::header::{CACHE_CONTROL, Entry, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
+use secure_download_core::PROXY_PROOF;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -39,9 +40,17 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        hide_proof(request.headers_mut());
         let inner = (!self.guard.refuses(request.uri().path())).then(|| self.inner.call(request));
         GuardedFuture { inner }
+    }
+}
+
+/// Layers that log whole heads write `Sensitive` in place of such a value.
+fn hide_proof(headers: &mut HeaderMap) {
+    if let Entry::Occupied(mut lines) = headers.entry(PROXY_PROOF) {
+        lines.iter_mut().for_each(|value| value.set_sensitive(true));
     }
 }
 

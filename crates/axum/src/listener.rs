@@ -14,7 +14,9 @@ use tokio::net::TcpListener;
 /// - `TCP_NODELAY`, so that no answer waits for an acknowledgement.
 /// - `TCP_NOTSENT_LOWAT`, so that the kernel does not hold megabytes for every slow reader. The send buffer itself stays
 ///   as large as fast readers need it.
-/// - A [`StallGuard`], so that a client that stopped reading does not hold its connection for ever.
+/// - A [`StallGuard`], so that a client that stopped reading does not hold its connection for ever. It watches what is
+///   written to the connection: over HTTP/2, a stream whose own window stays closed is not noticed. And it does not watch
+///   how slowly a client sends its request; put a proxy in front, or a timeout around handlers that read bodies.
 ///
 /// ```no_run
 /// use secure_download_axum::DownloadListener;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use async_trait::async_trait;
-use secure_download_core::{Authorizer, BoxError, Decision, Denial};
+use secure_download_core::{Authorizer, BoxError, Decision, Denial, Terms};
 
 use crate::bearer::LinkBearer;
 
@@ -77,12 +77,26 @@ where
         }
         match (self.find_issuer)(bearer.claims().issuer()).await? {
             None => Ok(Decision::Deny(Denial::Hidden)),
-            Some(issuer) => match self.issuer_rule.authorize(&issuer, record).await? {
-                // Nothing about the issuer is for the bearer to know.
-                Decision::Deny(_) => Ok(Decision::Deny(Denial::Hidden)),
-                decision => Ok(decision),
-            },
+            // As a gate would ask if the issuer came themselves; and nothing about them is for the bearer to know.
+            Some(issuer) => {
+                let Some(imposed) = terms(self.issuer_rule.admits(&issuer).await?) else {
+                    return Ok(Decision::Deny(Denial::Hidden));
+                };
+                let Some(also) = terms(self.issuer_rule.authorize(&issuer, record).await?) else {
+                    return Ok(Decision::Deny(Denial::Hidden));
+                };
+                Ok(Decision::AllowWith(imposed.stricter(also)))
+            }
         }
+    }
+}
+
+/// Under which terms a decision allows, if it does.
+fn terms(decision: Decision) -> Option<Terms> {
+    match decision {
+        Decision::Allow => Some(Terms::new()),
+        Decision::AllowWith(terms) => Some(terms),
+        Decision::Deny(_) => None,
     }
 }
 

@@ -4,6 +4,9 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The last second of the year 9999, since 1970: no link and no lease lasts longer.
+pub(crate) const LATEST: u64 = 253_402_300_799;
+
 /// The longest record id and issuer, in bytes.
 pub(crate) const LONGEST_TEXT: usize = 1024;
 
@@ -87,7 +90,7 @@ impl LinkClaims {
     /// From when on the link cannot be redeemed any more.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.expires_at)
+        UNIX_EPOCH + Duration::from_secs(self.expires_at.min(LATEST))
     }
 }
 

@@ -9,8 +9,16 @@
 //! | `POST /d/{token}` | [`Links::redeem`] reserves a use and leases it to this client by a cookie, then 303 |
 //! | `GET /d/{token}/file` | [`Links::bearer`] makes the holder of the lease the subject of a gate, which delivers |
 //!
-//! The use is spent when the first byte leaves and given back if none does. Until the lease ends, its holder may resume; the
-//! same URL in another browser opens nothing.
+//! The use is spent when the first byte leaves and given back if none does. Until the lease ends, its holder may resume, which
+//! means download again, in as many pieces as the gate's [`Concurrency`](secure_download_core::Concurrency) allows; the same
+//! URL in another browser opens nothing. What the application has to see to:
+//!
+//! - The path given to [`Redeemed::into_response`] is the one that delivers: the cookie goes to no other.
+//! - POSTs from other sites are refused, by `Sec-Fetch-Site` or `Origin`.
+//! - A bearer is served the record of its own link: `gate.serve(&bearer, record, &head)` with `bearer.claims().record()`, and
+//!   any id at all if there is no bearer.
+//! - A link without a number of uses may be redeemed without end, and every redemption is kept until its lease ends: keep
+//!   leases of such links short, and limit how often a client may POST.
 //!
 //! ```
 //! use secure_download_core::{BoxError, Decision, Download, FileKey, Gate, Record};

@@ -8,7 +8,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderName};
 
 use crate::bearer::LinkBearer;
-use crate::claims::{LONGEST_TEXT, LinkClaims, LinkId, NewLink, seconds};
+use crate::claims::{LATEST, LONGEST_TEXT, LinkClaims, LinkId, NewLink, seconds};
 use crate::redeemed::Redeemed;
 use crate::store::{Lease, LinkStore, StoreError, StoredLink};
 use crate::token::{LeaseClaims, LinkSigner};
@@ -87,7 +87,7 @@ impl Links {
         let now = self.now();
         let claims = LinkClaims {
             id: random()?,
-            expires_at: now.saturating_add(link.lifetime.as_secs()),
+            expires_at: now.saturating_add(link.lifetime.as_secs()).min(LATEST),
             record: link.record,
             issuer: link.issuer,
             uses: link.uses,
@@ -119,7 +119,8 @@ impl Links {
         let Some(claims) = self.look(token) else { return Ok(None) };
         let now = self.now();
         let lasts = self.lease.as_secs();
-        let lease = LeaseClaims { link: claims.id, lease: random()?, ends: now.saturating_add(lasts) };
+        let lease =
+            LeaseClaims { link: claims.id, lease: random()?, ends: now.saturating_add(lasts).min(LATEST) };
         let reserved = self.store.reserve(lease.as_lease(), lease.ends, now).await?;
         Ok(reserved.then(|| Redeemed::new(claims, self.signer.lease(&lease), lasts)))
     }

@@ -1,7 +1,7 @@
 //! A link on its way through a gate: minted, looked at, redeemed, downloaded, resumed, refused.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use secure_download_core::{
-    Body, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Download, FileKey, Gate, Grant,
-    Parts, Record, Representation, RequestHead, Selection,
+    Authorizer, Body, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Denial, Download,
+    FileKey, Gate, Grant, Parts, Record, Representation, RequestHead, Selection, Terms,
 };
 use secure_download_links::{
     Lease, LeaseState, LinkAuthorizer, LinkBearer, LinkId, LinkKey, LinkSigner, LinkStore, Links,
@@ -314,6 +314,51 @@ async fn a_link_is_worth_no_more_than_its_issuer() {
         let mine = site.redeem(&token).await.expect("a use");
         assert_eq!(site.get(&token, &mine).await.0, 404, "{issuer}: {record}");
     }
+}
+
+#[tokio::test]
+async fn whoever_is_not_admitted_has_no_good_links_either() {
+    struct Suspended;
+    #[async_trait]
+    impl Authorizer<String, Scan> for Suspended {
+        async fn admits(&self, user: &String) -> Result<Decision, BoxError> {
+            let slow = Terms::new().rate(NonZeroU64::new(1_000).expect("not zero")).attachment();
+            Ok(if user == "suspended" {
+                Decision::Deny(Denial::Forbidden)
+            } else {
+                Decision::AllowWith(slow)
+            })
+        }
+        async fn authorize(&self, _: &String, _: &Scan) -> Result<Decision, BoxError> {
+            Ok(Decision::AllowWith(Terms::new().inline()))
+        }
+    }
+    let site = site();
+    let find = |issuer: &str| {
+        let user = issuer.to_owned();
+        async move { Ok::<_, BoxError>(Some(user)) }
+    };
+    let authorizer = LinkAuthorizer::new(|scan: &Scan| scan.id.into(), Suspended, find);
+    for (issuer, expected) in [
+        ("suspended", Decision::Deny(Denial::Hidden)),
+        (
+            "alice",
+            Decision::AllowWith(Terms::new().rate(NonZeroU64::new(1_000).expect("not zero")).attachment()),
+        ),
+    ] {
+        let token = site.mint(NewLink::one_time("scan", Duration::from_secs(60)).issued_by(issuer)).await;
+        let bearer = site.links.bearer(&token, &site.redeem(&token).await.expect("a use"));
+        let decision = authorizer.authorize(&bearer, &Scan { id: "scan" }).await.expect("decided");
+        assert_eq!(decision, expected, "{issuer}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_for_ever_ends_with_the_year_9999() {
+    let site = site();
+    let token = site.mint(NewLink::expiring("scan", Duration::MAX).issued_by("alice")).await;
+    let claims = site.links.look(&token).expect("good");
+    assert_eq!(claims.expires_at(), UNIX_EPOCH + Duration::from_secs(253_402_300_799));
 }
 
 #[tokio::test]

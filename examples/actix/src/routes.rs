@@ -14,6 +14,7 @@ use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use secure_download::actix::{Delivered, Fields, Head};
+use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{log, session};
@@ -111,7 +112,8 @@ async fn receive(
         Err(page) => return page,
     };
     let mut form = Multipart::new(request.headers(), payload);
-    while let Some(Ok(part)) = form.next().await {
+    // Limited too: what never comes to a part would be collected for ever.
+    while let Ok(Some(Ok(part))) = timeout(site.patience(), form.next()).await {
         if part.name() == Some("file") {
             // Taken apart by the site: browsers, curl and actix's parser differ about quotes in names.
             let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();

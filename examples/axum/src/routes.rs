@@ -12,6 +12,7 @@ use axum::routing::{any, get, post};
 use axum_extra::extract::cookie::Key;
 use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
 use secure_download::axum::Head;
+use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{linger, log, session};
@@ -82,7 +83,8 @@ async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, reques
         Err(page) => return page,
     };
     let Ok(mut form) = Multipart::from_request(request, &()).await else { return site.upload_without_file() };
-    while let Ok(Some(part)) = form.next_field().await {
+    // Limited too: what never comes to a part would be collected for ever.
+    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
         if part.name() == Some("file") {
             // Taken apart by the site: browsers, curl and axum's parser differ about quotes in names.
             let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();

@@ -9,6 +9,8 @@ use http::{Method, StatusCode};
 
 /// The longest path that is logged, in bytes.
 const LONGEST: usize = 200;
+/// The longest part of a path that is logged, in bytes: an id has 36, the shortest token of a link more than 90.
+const LONGEST_SEGMENT: usize = 60;
 
 /// One request. Its line is written when it is dropped, so it lives as long as the answer's body.
 ///
@@ -74,9 +76,12 @@ fn write_line(line: &str) {
 
 /// A path without secrets and control characters.
 fn loggable(path: &str) -> String {
+    // A token under a mangled path is still one, and nothing else is as long.
+    let segments = path.split('/').map(|segment| if segment.len() > LONGEST_SEGMENT { "…" } else { segment });
+    let path = segments.collect::<Vec<_>>().join("/");
     let path = match path.strip_prefix("/d/") {
         Some(token) => format!("/d/…{}", token.find('/').map_or("", |end| &token[end..])),
-        None => path.to_owned(),
+        None => path,
     };
     let end = path.floor_char_boundary(LONGEST);
     let cut = if end < path.len() { "…" } else { "" };
@@ -95,6 +100,8 @@ mod tests {
             ("/d/secret", "/d/…"),
             ("/d/secret/file", "/d/…/file"),
             ("/d/", "/d/…"),
+            (&format!("/%64/{}/file", "x".repeat(90)), "/%64/…/file"),
+            (&format!("//D/{}", "x".repeat(61)), "//D/…"),
             ("/a\u{1b}[2J\n", "/a\\u{1b}[2J\\n"),
         ] {
             let mut line = LogLine::new(&Method::GET, path);
@@ -104,7 +111,7 @@ mod tests {
             line.sent(2);
             assert_eq!(line.text(3), format!("GET {logged} 200 42 stream 3\n"));
         }
-        let long = loggable(&"ä".repeat(1000));
+        let long = loggable(&"/ä".repeat(1000));
         assert!(long.len() < 2 * LONGEST && long.ends_with('…'));
     }
 }

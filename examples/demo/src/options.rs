@@ -45,8 +45,8 @@ pub struct Options {
     /// Print the policy that the bucket's user needs, and end
     #[arg(long)]
     pub print_policy: bool,
-    /// The proxy fetches from the bucket: no redirect, the bucket stays hidden
-    #[arg(long)]
+    /// The proxy fetches from the bucket: no redirect, the bucket stays hidden. Not available yet
+    #[arg(long, hide = true)]
     pub mask: bool,
     /// Life of a signed URL
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]

@@ -18,6 +18,10 @@ use crate::pages::refusal_markup;
 use crate::store::{FileRow, Store, User};
 use crate::{Options, log_failure};
 
+/// How many downloads of one link may run at once: a download manager opens several connections, and the holder of one
+/// link shall not take every place.
+const DOWNLOADS_OF_A_LINK: usize = 8;
+
 /// A file with everything that delivery needs.
 #[derive(Debug, Clone)]
 pub struct StoredFile {
@@ -94,7 +98,12 @@ pub(crate) fn link_gate(
         .strategy(strategy)
         .usage_limit(links)
         .content_policy(ContentPolicy::new().inline_pdf())
-        .concurrency(Concurrency::new(options.max_downloads))
+        .concurrency(Concurrency::new(options.max_downloads).per_subject(
+            DOWNLOADS_OF_A_LINK,
+            |bearer: &Option<LinkBearer>| {
+                bearer.as_ref().map_or_else(String::new, |bearer| bearer.claims().id().to_string())
+            },
+        ))
         .refusals(refusal_page)
         .observer(move |event: &Event<'_>| traffic.observe(event))
         .build()

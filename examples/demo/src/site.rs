@@ -132,6 +132,12 @@ impl Site {
         self.agreement.as_ref().map(|agreement| agreement.start(options, app)).transpose()
     }
 
+    /// How long a client may send nothing, or nothing that brings an upload on.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.stall
+    }
+
     /// Signs the session cookie.
     #[must_use]
     pub fn cookie_key(&self) -> &[u8] {
