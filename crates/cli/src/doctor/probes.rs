@@ -49,8 +49,14 @@ impl Examination {
             Err(verdict) => self.row("reach the application", None, verdict),
         }
         for (probe, why) in [
-            ("bucket not readable by everybody", "no bucket is delivered through this proxy"),
-            ("clock against the store", "no store's clock matters to a hand-off"),
+            (
+                "bucket not readable by everybody",
+                "this version does not ask buckets; docs/stores.md says what to check",
+            ),
+            (
+                "clock against the store",
+                "this version does not compare clocks; signed URLs need them to agree to a second",
+            ),
         ] {
             self.row(probe, None, Verdict::NotRun(why.to_owned()));
         }
