@@ -16,6 +16,13 @@ const SANDBOX: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
 );
 
+/// As [`SANDBOX`], but with the origin it came from: a browser that shows a film asks for it once more, and would do so
+/// without cookies from a sandbox that has none. Nothing runs in it all the same.
+const MEDIA: HeaderValue = HeaderValue::from_static(
+    "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+);
+
 /// As [`SANDBOX`], but browsers do not start their PDF viewers in a sandbox.
 const PDF: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; object-src 'self'; img-src 'self'; \
@@ -90,11 +97,17 @@ impl ContentPolicy {
         let Some((essence, value)) = content_type.and_then(parse_media_type) else {
             return Judgement { content_type: OCTET_STREAM, inline: None };
         };
-        let sandbox = if essence == "application/pdf" { PDF } else { SANDBOX };
+        let (top, subtype) = essence.split_once('/').unwrap_or_default();
+        // Browsers read every type that ends so as a document.
+        let is_media = matches!(top, "audio" | "video") && !subtype.ends_with("xml");
+        let sandbox = match essence.as_str() {
+            "application/pdf" => PDF,
+            _ if is_media => MEDIA,
+            _ => SANDBOX,
+        };
         if self.any_type {
             return Judgement { content_type: value, inline: Some(sandbox) };
         }
-        let (top, _) = essence.split_once('/').unwrap_or_default();
         let inline = match essence.as_str() {
             "application/pdf" => self.pdf,
             "text/plain" => true,
@@ -107,7 +120,7 @@ impl ContentPolicy {
             | "image/x-icon"
             | "image/vnd.microsoft.icon"
             | "image/apng" => true,
-            _ => matches!(top, "audio" | "video"),
+            _ => is_media,
         };
         let value = if is_script_or_style(&essence) { OCTET_STREAM } else { value };
         Judgement { content_type: value, inline: inline.then_some(sandbox) }

@@ -36,12 +36,14 @@ fn a_plan_without_wishes_is_the_strictest() {
 fn records_and_policies_shape_the_plan() {
     let sandbox = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
                    base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+    let media = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; \
+                 base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
     let viewer = "default-src 'none'; object-src 'self'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; \
                   form-action 'none'; frame-ancestors 'self'";
     let strict = ContentPolicy::new();
     let named = |name: &str, media_type: &str| file("a").filename(name).content_type(media_type);
     type Row<'a> = (Download, ContentPolicy, &'a str, &'a str, Option<&'a str>);
-    let cases: [Row<'_>; 9] = [
+    let cases: [Row<'_>; 11] = [
         (named("a.png", "image/png"), strict, "image/png", "attachment; filename=\"a.png\"", None),
         (
             named("a.png", "image/png").inline(),
@@ -49,6 +51,20 @@ fn records_and_policies_shape_the_plan() {
             "image/png",
             "inline; filename=\"a.png\"",
             Some(sandbox),
+        ),
+        (
+            named("a.mp4", "video/mp4").inline(),
+            strict,
+            "video/mp4",
+            "inline; filename=\"a.mp4\"",
+            Some(media),
+        ),
+        (
+            named("a.xml", "video/x+xml").inline(),
+            strict,
+            "video/x+xml",
+            "attachment; filename=\"a.xml\"",
+            None,
         ),
         (named("a.html", "text/html").inline(), strict, "text/html", "attachment; filename=\"a.html\"", None),
         (
