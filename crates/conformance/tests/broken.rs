@@ -1,0 +1,295 @@
+//! Each law of strategies is broken by somebody, and named.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, HeaderValue,
+    LOCATION, RANGE,
+};
+use http::{Method, Response, StatusCode};
+use secure_download_conformance::Broken;
+use secure_download_conformance::strategy::{Laws, samples};
+use secure_download_core::{
+    Body, Delivery, DeliveryError, DeliveryStrategy, ETag, Grant, Representation, RequestHead, Selection,
+};
+
+/// What a strategy in memory does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    ForgetsTheDisposition,
+    LetsCachesKeep,
+    SaysTooMuchInHead,
+    DecodesKeys,
+    ServesAnyVolume,
+    ShowsWhatIsMissing,
+    IsOffByOne,
+    ForgetsContentRange,
+    IgnoresIfMatch,
+    KeepsWhatWasCut,
+    MixesRequests,
+    MarksWhatItSends,
+    TellsOfItsStorage,
+}
+
+struct Memory {
+    fault: Fault,
+    files: HashMap<String, Bytes>,
+    held: Arc<AtomicUsize>,
+    last: Mutex<Bytes>,
+}
+
+impl Memory {
+    fn new(fault: Fault) -> Self {
+        let files = samples().into_iter().map(|sample| (sample.key.to_string(), sample.bytes)).collect();
+        Self { fault, files, held: Arc::default(), last: Mutex::default() }
+    }
+
+    fn find(&self, grant: &Grant) -> Option<Bytes> {
+        let key = grant.download().key().as_str();
+        if self.fault == Fault::DecodesKeys {
+            return self.files.get(&key.replace("%20", " ")).cloned();
+        }
+        self.files.get(key).cloned()
+    }
+}
+
+/// Something that must be given back.
+struct Held(Arc<AtomicUsize>);
+
+impl Held {
+    fn take(held: &Arc<AtomicUsize>) -> Self {
+        held.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(held))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl DeliveryStrategy for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        let download = grant.download();
+        let named = download.volume_name().is_some() || download.version_id().is_some();
+        if named && self.fault != Fault::ServesAnyVolume {
+            return Err(grant.decline("memory", "no such volume or version"));
+        }
+        let Some(mut bytes) = self.find(&grant) else {
+            if self.fault == Fault::ShowsWhatIsMissing {
+                return Err(DeliveryError::Internal("gone".into()));
+            }
+            let reason = if self.fault == Fault::TellsOfItsStorage { "not in hush-hush" } else { "gone" };
+            return Err(DeliveryError::NotFound(reason.into()));
+        };
+        if self.fault == Fault::MixesRequests {
+            *self.last.lock().expect("not poisoned") = bytes;
+            let mut yielded = false;
+            std::future::poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                if std::mem::replace(&mut yielded, true) {
+                    std::task::Poll::Ready(())
+                } else {
+                    std::task::Poll::Pending
+                }
+            })
+            .await;
+            bytes = self.last.lock().expect("not poisoned").clone();
+        }
+        let file = Representation {
+            length: bytes.len() as u64,
+            etag: ETag::strong(format!("{:x}", bytes.len())),
+            last_modified: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
+        };
+        let head = if self.fault == Fault::IgnoresIfMatch {
+            &RequestHead::new(
+                head.method(),
+                &head.fields(RANGE).map(|value| (RANGE, value.clone())).collect(),
+            )
+        } else {
+            head
+        };
+        let held = Held::take(&self.held);
+        let off = u64::from(self.fault == Fault::IsOffByOne);
+        let mut response = match grant.plan().select(head, &file, SystemTime::now()) {
+            Selection::Answered(response) => response,
+            Selection::Send(sending) => {
+                let body = Body::parts(sending.parts().clone(), move |range: Range<u64>| {
+                    let _ = &held;
+                    let shift = if range.start > 0 { off } else { 0 };
+                    let at = |position: u64| usize::try_from(position - shift).expect("small");
+                    let mut piece = bytes.slice(at(range.start)..at(range.end));
+                    let mut chunks = Vec::new();
+                    while !piece.is_empty() {
+                        chunks.push(Ok(piece.split_to(piece.len().min(65_536))));
+                    }
+                    let held = Held::take(&held.0);
+                    let mut rest = chunks.into_iter();
+                    futures::stream::poll_fn(move |_| {
+                        let _ = &held;
+                        std::task::Poll::Ready(rest.next())
+                    })
+                });
+                sending.with_body(body)
+            }
+        };
+        match self.fault {
+            Fault::ForgetsTheDisposition => drop(response.headers_mut().remove(CONTENT_DISPOSITION)),
+            Fault::LetsCachesKeep => {
+                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+            }
+            Fault::SaysTooMuchInHead if *head.method() == Method::HEAD => {
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            Fault::ForgetsContentRange => drop(response.headers_mut().remove(CONTENT_RANGE)),
+            Fault::KeepsWhatWasCut => std::mem::forget(Held::take(&self.held)),
+            Fault::MarksWhatItSends => {
+                response.extensions_mut().insert(Delivery::HandedOff);
+            }
+            _ => {}
+        }
+        Ok(response)
+    }
+}
+
+const PLAN: &str = "the client sees every header of the plan";
+const HANDED: &str = "a hand-off is marked, sensitive and nothing else";
+
+#[tokio::test]
+async fn each_law_of_those_that_send_is_broken_by_somebody() {
+    for (fault, law) in [
+        (Fault::None, None),
+        (Fault::ForgetsTheDisposition, Some(PLAN)),
+        (Fault::LetsCachesKeep, Some("no shared cache may keep an answer")),
+        (Fault::SaysTooMuchInHead, Some("HEAD is GET without its body")),
+        (Fault::DecodesKeys, Some("a key opens its own file and no other")),
+        (Fault::ServesAnyVolume, Some("an unknown volume or version is never served")),
+        (Fault::ShowsWhatIsMissing, Some("what is not there is not found")),
+        (Fault::IsOffByOne, Some("ranges are answered as RFC 9110 says")),
+        (Fault::ForgetsContentRange, Some("ranges are answered as RFC 9110 says")),
+        (Fault::IgnoresIfMatch, Some("conditions are answered as RFC 9110 says")),
+        (Fault::KeepsWhatWasCut, Some("a download that goes away leaves nothing behind")),
+        (Fault::MixesRequests, Some("requests at the same time do not mix")),
+        (Fault::MarksWhatItSends, Some(PLAN)),
+        (Fault::TellsOfItsStorage, Some("no secret shows")),
+    ] {
+        let memory = Memory::new(fault);
+        let held = Arc::clone(&memory.held);
+        let laws = Laws::sends(memory)
+            .held(move || held.load(Ordering::Relaxed))
+            .patience(Duration::ZERO)
+            .secret("hush-hush");
+        named(format!("{fault:?}"), law, laws).await;
+    }
+}
+
+async fn named(case: String, law: Option<&str>, laws: Laws) {
+    let verdict = laws.verify().await;
+    let broken: Vec<_> = verdict.as_ref().err().into_iter().flat_map(Broken::names).collect();
+    match law {
+        None => assert!(verdict.is_ok(), "{case}: {verdict:?}"),
+        Some(law) => assert!(broken.contains(&law), "{case}: {verdict:?}"),
+    }
+    assert!(!format!("{verdict:?}").contains("hush-hush"), "a verdict is shown in logs");
+}
+
+/// What a strategy that lets others send does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Elsewhere {
+    Right,
+    NoMark,
+    NotSensitive,
+    OnPartialContent,
+    WithABody,
+    OneTarget,
+}
+
+#[async_trait]
+impl DeliveryStrategy for Elsewhere {
+    fn name(&self) -> &'static str {
+        "elsewhere"
+    }
+
+    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        let download = grant.download();
+        if download.volume_name().is_some() {
+            return Err(grant.decline("elsewhere", "no such volume"));
+        }
+        let key: String = download.key().as_str().bytes().map(|byte| format!("{byte:02x}")).collect();
+        let key = if *self == Self::OneTarget { String::new() } else { key };
+        let mut response = Response::new(Body::empty());
+        response.headers_mut().clone_from(grant.plan().headers());
+        let mut target = HeaderValue::try_from(format!("/_p/{key}")).expect("a value");
+        target.set_sensitive(*self != Self::NotSensitive);
+        response.headers_mut().insert(HeaderName::from_static("x-accel-redirect"), target);
+        if *self == Self::OnPartialContent && head.fields(RANGE).next().is_some() {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        if *self == Self::WithABody {
+            *response.body_mut() = Body::full("see there");
+        }
+        if *self != Self::NoMark {
+            response.extensions_mut().insert(Delivery::HandedOff);
+        }
+        Ok(response)
+    }
+}
+
+#[tokio::test]
+async fn each_law_of_hand_offs_is_broken_by_somebody() {
+    for (fault, law) in [
+        (Elsewhere::Right, None),
+        (Elsewhere::NoMark, Some(PLAN)),
+        (Elsewhere::NotSensitive, Some(HANDED)),
+        (Elsewhere::OnPartialContent, Some(HANDED)),
+        (Elsewhere::WithABody, Some(HANDED)),
+        (Elsewhere::OneTarget, Some("a key opens its own file and no other")),
+    ] {
+        named(format!("{fault:?}"), law, Laws::hands_off(fault)).await;
+    }
+}
+
+/// A redirect to a URL that lives for ever, under this status.
+struct Redirect(StatusCode, bool);
+
+#[async_trait]
+impl DeliveryStrategy for Redirect {
+    fn name(&self) -> &'static str {
+        "redirect"
+    }
+
+    async fn deliver(&self, grant: Grant, _: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        if grant.is_limited() && self.1 {
+            return Err(grant.decline("redirect", "it could be used again"));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.0;
+        response.headers_mut().clone_from(grant.plan().headers());
+        response.headers_mut().remove(ETAG);
+        let mut location = HeaderValue::from_static("https://store.example/a");
+        location.set_sensitive(true);
+        response.headers_mut().insert(LOCATION, location);
+        response.extensions_mut().insert(Delivery::Redirected);
+        Ok(response)
+    }
+}
+
+#[tokio::test]
+async fn redirects_that_are_kept_or_used_again_are_named() {
+    named("301".to_owned(), Some(PLAN), Laws::redirects(Redirect(StatusCode::MOVED_PERMANENTLY, true))).await;
+    let terms = Some("terms that cannot be kept are declined");
+    named("limited".to_owned(), terms, Laws::redirects(Redirect(StatusCode::FOUND, false))).await;
+}
