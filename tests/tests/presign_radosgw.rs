@@ -46,7 +46,7 @@ async fn every_style_of_url(server: &Radosgw) {
     ] {
         let store = SignedStore {
             client: server.store(name, access, secret, None),
-            signer: Arc::new(S3Signer::new(bucket, user(server))),
+            signer: Arc::new(S3Signer::new(bucket, user(server)).tell_audit_id()),
             methods_apart: true,
             declined: &[],
         };

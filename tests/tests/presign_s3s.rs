@@ -10,13 +10,17 @@ use system_tests::{S3Server, SignedStore, fetch};
 
 /// The store, with our own signer.
 async fn store() -> (S3Server, SignedStore) {
+    store_with(|signer| signer).await
+}
+
+async fn store_with(more: impl FnOnce(S3Signer) -> S3Signer) -> (S3Server, SignedStore) {
     let server = S3Server::start().await;
     let (bucket, access, secret) = server.names();
     let bucket = S3Bucket::at(&server.endpoint(), "us-east-1", bucket).expect("a bucket");
     let credentials = Credentials::new(access, secret).expect("complete");
     let store = SignedStore {
         client: server.store(),
-        signer: Arc::new(S3Signer::new(bucket, credentials)),
+        signer: Arc::new(more(S3Signer::new(bucket, credentials))),
         methods_apart: true,
         declined: &[],
     };
@@ -36,6 +40,15 @@ async fn anything_else_is_refused() {
 #[tokio::test]
 async fn every_odd_key_comes_back() {
     store().await.1.keeps_keys_apart().await;
+}
+
+#[tokio::test]
+async fn a_url_that_tells_its_audit_id_delivers_too() {
+    let (_server, store) = store_with(S3Signer::tell_audit_id).await;
+    let url = store.url("a", Method::GET, SystemTime::now()).await;
+    assert!(url.contains("&x-audit-id="), "it is told");
+    store.delivers().await;
+    store.refuses().await;
 }
 
 #[tokio::test]

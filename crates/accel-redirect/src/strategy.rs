@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::Response;
 use http::header::{ETAG, HeaderValue};
 use secure_download_core::{
-    Body, Delivery, DeliveryError, DeliveryStrategy, Download, Grant, Representation, RequestHead,
+    AUDIT_ID, Body, Delivery, DeliveryError, DeliveryStrategy, Download, Grant, Representation, RequestHead,
 };
 
 use crate::escape::push_escaped;
@@ -36,6 +36,7 @@ const NAME: &str = "accel-redirect";
 #[derive(Debug, Clone)]
 pub struct AccelRedirect {
     shared: Arc<Shared>,
+    tells_audit_id: bool,
 }
 
 #[derive(Debug)]
@@ -60,7 +61,20 @@ impl AccelRedirect {
             name
         });
         let roots = roots.collect();
-        Self { shared: Arc::new(Shared { dialect, mapping, secret, roots }) }
+        let shared = Arc::new(Shared { dialect, mapping, secret, roots });
+        Self { shared, tells_audit_id: false }
+    }
+
+    /// Tells the proxy the audit id of each hand-off in the header [`AUDIT_ID`], so that its log can be joined with the
+    /// application's: nginx logs it as `$upstream_http_x_secure_download_audit_id`, Caddy, Apache and lighttpd as a header of
+    /// the response.
+    ///
+    /// The id opens nothing. It counts the requests to this process, though: nginx does not pass it on; the others do
+    /// unless their configuration removes it.
+    #[must_use]
+    pub fn tell_audit_id(mut self) -> Self {
+        self.tells_audit_id = true;
+        self
     }
 
     /// Keeps requests out of the internal locations, and hand-offs on answers that are not 200.
@@ -155,7 +169,15 @@ impl DeliveryStrategy for AccelRedirect {
 
     async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
         match self.shared.answer(&grant, head) {
-            Ok(response) => Ok(response),
+            Ok(mut response) => {
+                if self.tells_audit_id
+                    && response.extensions().get() == Some(&Delivery::HandedOff)
+                    && let Ok(id) = HeaderValue::try_from(grant.audit_id().to_string())
+                {
+                    response.headers_mut().insert(AUDIT_ID, id);
+                }
+                Ok(response)
+            }
             Err(reason) => Err(grant.decline(NAME, reason)),
         }
     }

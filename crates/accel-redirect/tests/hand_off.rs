@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxySecret, Root};
 use secure_download_core::{
-    Body, CachePolicy, Decision, Delivery, DeliveryError, DeliveryStrategy, Download, ETag, FileKey, FirstOf,
-    Gate, Grant, PROXY_PROOF, RequestHead,
+    AUDIT_ID, Body, CachePolicy, Decision, Delivery, DeliveryError, DeliveryStrategy, Download, ETag,
+    FileKey, FirstOf, Gate, Grant, PROXY_PROOF, RequestHead, ServedBy,
 };
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -216,5 +216,22 @@ async fn the_middleware_keeps_both_rules() {
         assert_eq!(response.status(), status, "{path}");
         assert_eq!(response.headers().contains_key("x-accel-redirect"), hands_off, "{path}");
         assert_eq!(read_body(response).await, body, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_id_is_told_with_hand_offs_alone_and_if_asked_for() {
+    let etag = ETag::strong("v1").expect("a tag");
+    let download = file("a").etag(etag);
+    for (strategy, tells) in [(accel(Dialect::Apache), false), (accel(Dialect::Apache).tell_audit_id(), true)]
+    {
+        let gate = gate(&download, strategy);
+        let response = gate.serve(&(), "1", &proven()).await;
+        let served = response.extensions().get::<ServedBy>().expect("served").audit_id().to_string();
+        let told = response.headers().get(AUDIT_ID).map(|value| value.to_str().expect("ASCII").to_owned());
+        assert_eq!(told, tells.then_some(served));
+        let known = head(&Method::GET, &[(PROXY_PROOF, SECRET), (http::header::IF_NONE_MATCH, "\"v1\"")]);
+        let response = gate.serve(&(), "1", &known).await;
+        assert_eq!((response.status(), response.headers().get(AUDIT_ID)), (StatusCode::NOT_MODIFIED, None));
     }
 }

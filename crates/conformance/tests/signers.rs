@@ -31,6 +31,8 @@ async fn s3() {
         let printed = format!("{signer:?}");
         Laws::of(signer).methods_apart().secret(SECRET).printed(printed).check().await;
     }
+    let bucket = S3Bucket::aws("eu-central-1", "scans").expect("a bucket");
+    Laws::of(S3Signer::new(bucket, credentials()).tell_audit_id()).methods_apart().check().await;
 }
 
 #[tokio::test]

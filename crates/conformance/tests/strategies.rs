@@ -112,6 +112,8 @@ async fn accel_redirect() {
             .printed(printed)
             .check()
             .await;
+        let audited = accel(dialect).tell_audit_id();
+        Laws::hands_off(audited).request_field(PROXY_PROOF, proof()).check().await;
     }
 }
 

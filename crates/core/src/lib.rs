@@ -64,7 +64,7 @@ pub use self::key::{FileKey, FileKeyError};
 pub use self::observe::{AuditId, Event, Observer, Outcome};
 pub use self::plan::{Part, Parts, Representation, ResponsePlan, Selection, Sending};
 pub use self::refusal::{Refusal, RefusalPage};
-pub use self::request::{PROXY_PROOF, RequestHead};
+pub use self::request::{AUDIT_ID, PROXY_PROOF, RequestHead};
 pub use self::router::{FirstOf, Route, Router};
 pub use self::signer::{SignError, SignedUrl, UrlSigner};
 pub use self::strategy::{Delivery, DeliveryStrategy, ServedBy};

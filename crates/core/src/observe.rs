@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::BuildHasher as _;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -125,6 +125,8 @@ pub enum Event<'a> {
 /// # fn check(_: impl Observer) {}
 /// # check(observer);
 /// ```
+///
+/// So is an `Arc` of one, and a pair of two: `(log, metrics)` tells both.
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn observe(&self, event: &Event<'_>);
@@ -133,5 +135,18 @@ pub trait Observer: Send + Sync {
 impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     fn observe(&self, event: &Event<'_>) {
         self(event);
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn observe(&self, event: &Event<'_>) {
+        (**self).observe(event);
+    }
+}
+
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.observe(event);
+        self.1.observe(event);
     }
 }

@@ -8,6 +8,9 @@ use http::{HeaderMap, HeaderValue, Method};
 /// The header by which a reverse proxy proves that a request came through it.
 pub const PROXY_PROOF: HeaderName = HeaderName::from_static("x-secure-download-proof");
 
+/// The header by which an answer tells a reverse proxy's log its [`AuditId`](crate::AuditId), where a strategy is asked to.
+pub const AUDIT_ID: HeaderName = HeaderName::from_static("x-secure-download-audit-id");
+
 /// Method, `Range`, `If-*`, `Accept` and the proof of proxy of one request; nothing else gets through.
 ///
 /// ```

@@ -11,6 +11,9 @@
 //!
 //! Links that work once, a number of times or for a while come with the feature `links`: [`links`](crate::links).
 //!
+//! What the gate did is told to observers: an audit log in JSON lines (`observe-json`), `tracing` (`observe-tracing`) and
+//! `metrics` (`observe-metrics`).
+//!
 //! It connects to a web framework:
 //!
 //! | framework | feature |
@@ -84,6 +87,10 @@ pub use secure_download_stream::{Stream, StreamError};
 #[cfg(feature = "links")]
 #[doc(inline)]
 pub use secure_download_links as links;
+
+#[cfg(any(feature = "observe-json", feature = "observe-metrics", feature = "observe-tracing"))]
+#[doc(inline)]
+pub use secure_download_observe as observe;
 
 #[cfg(feature = "actix")]
 #[doc(inline)]

@@ -29,7 +29,7 @@ fn the_documentations_presigned_get() {
     assert_eq!(bucket.host(), text("host"));
     let credentials = Arc::new(Credentials::new(text("access_key"), text("secret_key")).expect("complete"));
     let key = FileKey::parse(text("path").trim_start_matches('/')).expect("a key");
-    let object = Object { key: &key, version: None, overrides: None };
+    let object = Object { key: &key, version: None, overrides: None, audit_id: None };
     let now = moment(text("amz_date"));
     let lifetime = Duration::from_secs(vector["expires"].as_u64().expect("seconds"));
     let signed = Place::new(bucket).sign(&credentials, &object, &Method::GET, lifetime, now).expect("signed");
