@@ -10,6 +10,8 @@ mod fetch;
 mod granted;
 mod http1;
 mod http2;
+#[cfg(feature = "stores")]
+mod masked;
 mod program;
 mod proxy;
 #[cfg(feature = "stores")]
@@ -31,6 +33,10 @@ pub use self::fetch::{fetch, fetch_with};
 pub use self::granted::granted;
 pub use self::http1::Http1;
 pub use self::http2::Http2;
+#[cfg(feature = "stores")]
+pub use self::masked::{
+    Asked, BUCKET_HOST, CertificateAuthority, MaskedSite, MaskingProxy, NameServer, TlsBucket,
+};
 pub use self::program::program;
 pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder};
 #[cfg(feature = "stores")]

@@ -63,6 +63,12 @@ impl S3Server {
         self.root.path()
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Scheme, host and port.
     #[must_use]
     pub fn endpoint(&self) -> String {

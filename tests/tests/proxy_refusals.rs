@@ -219,7 +219,7 @@ async fn spoofed_headers_are_taken_away() {
             "X-Accel-Mapping: /=/",
             "X-Sendfile: /etc/passwd",
             "X-Sendfile-Type: X-Accel-Redirect",
-            "X-Store-Target: /x",
+            "X-Store-Path: /x",
             "X-Store-Query: x",
             "X-Secure-Download-Proof: ffffffffffffffffffffffffffffffff",
             "x-secure-download-proof: 0",

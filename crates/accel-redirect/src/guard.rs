@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use crate::Mapping;
 use crate::dialect::HAND_OFF;
+use crate::{Mapping, Root};
 
 /// Two rules that an application behind a proxy keeps on every request and every answer.
 ///
@@ -40,7 +40,17 @@ pub struct Guard {
 
 impl Guard {
     pub(crate) fn new(mapping: &Mapping) -> Self {
-        Self { locations: mapping.roots().iter().map(|root| root.location().into()).collect() }
+        Self::of(mapping.roots().iter().map(Root::location))
+    }
+
+    pub(crate) fn of<'a>(locations: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { locations: locations.into_iter().map(Box::from).collect() }
+    }
+
+    /// One guard for the locations of both.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self { locations: self.locations.iter().chain(other.locations.iter()).cloned().collect() }
     }
 
     /// Whether a request for this path, as it stands in the request, is to be refused.
@@ -66,7 +76,6 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Root;
     use http::HeaderValue;
 
     #[test]

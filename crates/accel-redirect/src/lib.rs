@@ -66,6 +66,7 @@
 
 #[cfg(feature = "actix")]
 mod actix;
+mod bucket;
 mod config;
 mod dialect;
 #[cfg(feature = "doctor")]
@@ -80,6 +81,7 @@ mod strategy;
 
 #[cfg(feature = "actix")]
 pub use self::actix::GuardedService;
+pub use self::bucket::{BucketUpstream, BucketUpstreamError, MaskedBucket};
 pub use self::config::ProxyConfig;
 pub use self::dialect::{Dialect, UnknownDialect};
 pub use self::guard::Guard;

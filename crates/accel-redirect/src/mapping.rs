@@ -45,13 +45,9 @@ impl Root {
     /// # Errors
     /// [`MappingError::Location`] and [`MappingError::Folder`] say what is wrong with either.
     pub fn new(location: impl AsRef<str>, folder: impl AsRef<Path>) -> Result<Self, MappingError> {
-        let location = location.as_ref();
-        let fine = location.strip_prefix('/').is_some_and(|path| path.split('/').all(is_plain_segment));
-        if !fine {
-            return Err(MappingError::Location { location: location.to_owned() });
-        }
+        let location = checked_location(location.as_ref())?;
         let folder = checked_folder(folder.as_ref())?;
-        Ok(Self { location: location.into(), folder, volume: Volume::Unnamed, prefix: None })
+        Ok(Self { location, folder, volume: Volume::Unnamed, prefix: None })
     }
 
     /// Downloads of this volume lie in the folder.
@@ -204,8 +200,13 @@ impl Mapping {
     }
 }
 
+pub(crate) fn checked_location(location: &str) -> Result<Box<str>, MappingError> {
+    let fine = location.strip_prefix('/').is_some_and(|path| path.split('/').all(is_plain_segment));
+    if fine { Ok(location.into()) } else { Err(MappingError::Location { location: location.to_owned() }) }
+}
+
 /// Whether `path` is `location` or lies beneath it.
-fn is_beneath(path: &str, location: &str) -> bool {
+pub(crate) fn is_beneath(path: &str, location: &str) -> bool {
     path.strip_prefix(location).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

@@ -72,8 +72,8 @@ pub use secure_download_presign::*;
 #[cfg(feature = "accel-redirect")]
 #[doc(inline)]
 pub use secure_download_accel_redirect::{
-    AccelRedirect, Dialect, Guard, Mapping, MappingError, ProxyConfig, ProxySecret, ProxySecretError, Root,
-    UnknownDialect,
+    AccelRedirect, BucketUpstream, BucketUpstreamError, Dialect, Guard, Mapping, MappingError, MaskedBucket,
+    ProxyConfig, ProxySecret, ProxySecretError, Root, UnknownDialect,
 };
 
 #[cfg(feature = "doctor")]

@@ -18,7 +18,7 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
         let _ = writeln!(spoofable, "    RequestHeader unset {name}");
     }
     let mut folders = String::new();
-    for root in config.mapping.roots() {
+    for root in config.roots() {
         let _ = writeln!(folders, "    XSendFilePath {}", quoted(root.folder()));
     }
     let _ = write!(

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::caddy_bucket;
 use super::{ProxyConfig, SPOOFABLE, indented, quoted};
 use crate::Root;
 
@@ -35,14 +36,19 @@ http://:{port} {{
 		header_down -X-Accel-Redirect
 		header_down -X-Accel-Limit-Rate
 		header_down -X-Sendfile
+		header_down -X-Store-Path
+		header_down -X-Store-Query
 ",
         port = config.listen.port(),
         address = config.listen.ip(),
         app = config.app,
         secret = quoted(config.secret.expose()),
     );
-    for (index, root) in config.mapping.roots().iter().enumerate() {
+    for (index, root) in config.roots().iter().enumerate() {
         text.push_str(&indented(&handle(index, root), "\t\t"));
+    }
+    for (index, bucket) in config.buckets.iter().enumerate() {
+        text.push_str(&indented(&caddy_bucket::handle(index, bucket), "\t\t"));
     }
     text.push_str(
         r"

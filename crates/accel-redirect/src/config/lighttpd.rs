@@ -52,7 +52,7 @@ fn site(config: &ProxyConfig<'_>) -> String {
     for name in SPOOFABLE {
         let _ = writeln!(spoofable, "    \"{name}\" => \"\",");
     }
-    let folders: Vec<_> = config.mapping.roots().iter().map(|root| quoted(root.folder())).collect();
+    let folders: Vec<_> = config.roots().iter().map(|root| quoted(root.folder())).collect();
     format!(
         r#"
 # A symbolic link leads nowhere.

@@ -2,16 +2,18 @@
 
 mod apache;
 mod caddy;
+mod caddy_bucket;
 mod lighttpd;
 mod nginx;
+mod nginx_bucket;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use http::HeaderName;
 
-use crate::mapping::checked_folder;
-use crate::{Dialect, Mapping, MappingError, ProxySecret};
+use crate::mapping::{checked_folder, is_beneath};
+use crate::{BucketUpstream, BucketUpstreamError, Dialect, Mapping, MappingError, ProxySecret, Root};
 
 /// What an answer may carry besides the headers that a proxy keeps anyway: those of the
 /// [`ResponsePlan`](secure_download_core::ResponsePlan), then what layers around it often add. nginx drops all that are not
@@ -46,7 +48,7 @@ pub(crate) const SPOOFABLE: [&str; 7] = [
     "X-Accel-Mapping",
     "X-Sendfile",
     "X-Sendfile-Type",
-    "X-Store-Target",
+    "X-Store-Path",
     "X-Store-Query",
 ];
 
@@ -82,11 +84,13 @@ pub(crate) const SPOOFABLE: [&str; 7] = [
 #[derive(Debug, Clone)]
 pub struct ProxyConfig<'a> {
     dialect: Dialect,
-    mapping: &'a Mapping,
+    mapping: Option<&'a Mapping>,
+    buckets: Vec<&'a BucketUpstream>,
     secret: &'a ProxySecret,
     listen: SocketAddr,
     app: SocketAddr,
     kept: Vec<String>,
+    headers_more: bool,
     standalone: Option<Standalone>,
 }
 
@@ -101,9 +105,59 @@ impl<'a> ProxyConfig<'a> {
     /// listens on 127.0.0.1:8080 and the application on 127.0.0.1:8000 until told otherwise.
     #[must_use]
     pub fn new(dialect: Dialect, mapping: &'a Mapping, secret: &'a ProxySecret) -> Self {
+        Self::with(dialect, Some(mapping), secret)
+    }
+
+    /// The configuration that fits [`MaskedBucket::new`](crate::MaskedBucket::new) with the same three, for a proxy that sends
+    /// no file from a folder. The addresses are as in [`ProxyConfig::new`].
+    ///
+    /// Beside what every configuration does, this one
+    ///
+    /// - fetches from this one server only, over TLS with a verified certificate, and follows its addresses while it
+    ///   runs,
+    /// - sends it `Range` and conditions, and nothing else that the client sent: no cookie, no credential,
+    /// - shows the client nothing of the bucket: no redirect, no error page, no `x-amz-*` header (nginx: see
+    ///   [`ProxyConfig::headers_more`]),
+    /// - writes no signed URL into a log.
+    ///
+    /// # Errors
+    /// [`BucketUpstreamError::Dialect`] for Apache and lighttpd, [`BucketUpstreamError::Resolver`] for nginx if nobody
+    /// looks the server's name up.
+    pub fn for_bucket(
+        dialect: Dialect,
+        bucket: &'a BucketUpstream,
+        secret: &'a ProxySecret,
+    ) -> Result<Self, BucketUpstreamError> {
+        Self::with(dialect, None, secret).bucket(bucket)
+    }
+
+    /// Fetches from this bucket too.
+    ///
+    /// # Errors
+    /// As [`ProxyConfig::for_bucket`]; [`BucketUpstreamError::Overlap`] if its location is or lies beneath another.
+    pub fn bucket(mut self, bucket: &'a BucketUpstream) -> Result<Self, BucketUpstreamError> {
+        if !matches!(self.dialect, Dialect::Nginx | Dialect::Caddy) {
+            return Err(BucketUpstreamError::Dialect);
+        }
+        if self.dialect == Dialect::Nginx && bucket.is_name() && bucket.resolvers().is_empty() {
+            return Err(BucketUpstreamError::Resolver);
+        }
+        let location = bucket.location();
+        let mut others =
+            self.roots().iter().map(Root::location).chain(self.buckets.iter().map(|other| other.location()));
+        if others.any(|other| is_beneath(location, other) || is_beneath(other, location)) {
+            return Err(BucketUpstreamError::Overlap { location: location.to_owned() });
+        }
+        self.buckets.push(bucket);
+        Ok(self)
+    }
+
+    fn with(dialect: Dialect, mapping: Option<&'a Mapping>, secret: &'a ProxySecret) -> Self {
         Self {
             dialect,
             mapping,
+            buckets: Vec::new(),
+            headers_more: false,
             secret,
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             app: (Ipv4Addr::LOCALHOST, 8000).into(),
@@ -133,6 +187,15 @@ impl<'a> ProxyConfig<'a> {
         if !self.kept.iter().any(|kept| kept.eq_ignore_ascii_case(name.as_str())) {
             self.kept.push(name.to_string());
         }
+        self
+    }
+
+    /// nginx has the headers-more module (Debian: `libnginx-mod-http-headers-more-filter`). nginx itself takes headers of a
+    /// bucket away by full name only: without the module, names that are not known here stay visible, such as those of
+    /// an object's own metadata (`x-amz-meta-*`). Caddy needs nothing.
+    #[must_use]
+    pub fn headers_more(mut self) -> Self {
+        self.headers_more = true;
         self
     }
 
@@ -167,6 +230,10 @@ impl<'a> ProxyConfig<'a> {
             Dialect::Apache => apache::render(self),
             Dialect::Lighttpd => lighttpd::render(self),
         }
+    }
+
+    fn roots(&self) -> &'a [Root] {
+        self.mapping.map_or(&[], Mapping::roots)
     }
 
     /// The comment that every file begins with.

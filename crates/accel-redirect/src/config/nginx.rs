@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::nginx_bucket;
 use super::{ProxyConfig, SPOOFABLE, Standalone, indented, quoted};
 use crate::Root;
 
@@ -10,7 +11,8 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     match &config.standalone {
         None => format!("{}{site}", config.preamble()),
         Some(standalone) => {
-            format!("{}{}{}}}\n", config.preamble(), frame(standalone), indented(&site, "    "))
+            let module = if config.headers_more { nginx_bucket::LOAD_MODULE } else { "" };
+            format!("{}{module}{}{}}}\n", config.preamble(), frame(standalone), indented(&site, "    "))
         }
     }
 }
@@ -49,8 +51,9 @@ fn site(config: &ProxyConfig<'_>) -> String {
     for name in SPOOFABLE {
         let _ = writeln!(spoofable, "        proxy_set_header {name} \"\";");
     }
+    let maps = if config.buckets.is_empty() { "" } else { nginx_bucket::MAPS };
     let mut text = format!(
-        r#"
+        r#"{maps}
 upstream secure_download_app {{
     server {app};
     keepalive 16;
@@ -84,15 +87,18 @@ server {{
         proxy_max_temp_file_size 0;
         # Never shown, whatever the application does.
         proxy_hide_header X-Sendfile;
+        proxy_hide_header X-Store-Path;
+        proxy_hide_header X-Store-Query;
     }}
 "#,
         app = config.app,
         listen = config.listen,
         secret = quoted(config.secret.expose()),
     );
-    for root in config.mapping.roots() {
+    for root in config.roots() {
         text.push_str(&location(root, &config.kept));
     }
+    text.push_str(&nginx_bucket::locations(config));
     text.push_str("}\n");
     text
 }

@@ -21,8 +21,13 @@ pub(crate) const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 /// Bytes per second, nginx only.
 pub(crate) const X_ACCEL_LIMIT_RATE: HeaderName = HeaderName::from_static("x-accel-limit-rate");
 
+/// Path and query of a signed URL, for the proxy that fetches from a bucket.
+pub(crate) const STORE_PATH: HeaderName = HeaderName::from_static("x-store-path");
+pub(crate) const STORE_QUERY: HeaderName = HeaderName::from_static("x-store-query");
+
 /// Every header by which a proxy is told something that no client may see.
-pub(crate) const HAND_OFF: [HeaderName; 3] = [X_ACCEL_REDIRECT, X_SENDFILE, X_ACCEL_LIMIT_RATE];
+pub(crate) const HAND_OFF: [HeaderName; 5] =
+    [X_ACCEL_REDIRECT, X_SENDFILE, X_ACCEL_LIMIT_RATE, STORE_PATH, STORE_QUERY];
 
 /// The proxy that the application is behind. Chosen when the application starts, never by a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

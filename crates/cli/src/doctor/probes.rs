@@ -16,7 +16,7 @@ const SPOOFED: [(&str, &str); 8] = [
     ("x-accel-mapping", "/=/"),
     ("x-sendfile", "/x"),
     ("x-sendfile-type", "x"),
-    ("x-store-target", "/x"),
+    ("x-store-path", "/x"),
     ("x-store-query", "x"),
     ("x-secure-download-proof", "ffffffffffffffffffffffffffffffff"),
 ];

@@ -1,0 +1,11 @@
+//! A bucket that only a proxy reaches: by TLS, under a name that a name server knows.
+
+mod authority;
+mod bucket;
+mod names;
+mod site;
+
+pub use self::authority::CertificateAuthority;
+pub use self::bucket::{Asked, TlsBucket};
+pub use self::names::NameServer;
+pub use self::site::{BUCKET_HOST, MaskedSite, MaskingProxy};
