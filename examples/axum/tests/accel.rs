@@ -45,3 +45,17 @@ async fn the_proxy_sends_every_byte() {
         assert!(std::net::TcpStream::connect(address).is_err(), "{proxy} still runs");
     }
 }
+
+/// A proxy that stays behind would keep the port, and serve nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_demo_takes_its_proxy_along() {
+    for proxy in ["nginx", "caddy", "apache", "lighttpd"] {
+        let demo = Demo::start(PROGRAM, &accel(proxy)).await;
+        let address = demo.address();
+        assert!(std::net::TcpStream::connect(address).is_ok(), "{proxy} runs");
+        demo.kill().await;
+        let gone = async { while tokio::net::TcpStream::connect(address).await.is_ok() {} };
+        let gone = tokio::time::timeout(std::time::Duration::from_secs(30), gone).await;
+        assert!(gone.is_ok(), "{proxy} still runs");
+    }
+}

@@ -49,9 +49,18 @@ impl Bucket {
 
     /// Sends clients to the bucket; what a signed URL cannot keep, such as a transfer rate, is streamed out of it.
     pub(crate) fn strategy(&self, expires: Duration) -> FirstOf {
-        let signer = S3Signer::new(self.bucket.clone(), self.credentials.clone());
-        let presign = Presign::new(signer).expires(expires).max_expires(expires);
-        FirstOf::new(presign).or(Stream::object_store(Arc::clone(&self.client)))
+        let presign = Presign::new(self.signer()).expires(expires).max_expires(expires);
+        FirstOf::new(presign).or(self.streamed())
+    }
+
+    /// Signs URLs of the bucket's objects.
+    pub(crate) fn signer(&self) -> S3Signer {
+        S3Signer::new(self.bucket.clone(), self.credentials.clone())
+    }
+
+    /// Sends the bucket's objects from here.
+    pub(crate) fn streamed(&self) -> Stream {
+        Stream::object_store(Arc::clone(&self.client))
     }
 
     /// Scheme, host and port, from which pages may load pictures.

@@ -24,7 +24,7 @@ pub struct Options {
     /// Somebody who may sign in; may be repeated. Default: alice:alice and bob:bob
     #[arg(long = "user", value_name = "NAME:PASSWORD")]
     pub users: Vec<Credentials>,
-    /// The reverse proxy, with --strategy accel
+    /// The reverse proxy, with --strategy accel or --mask
     #[arg(long, value_enum)]
     pub proxy: Option<ProxyName>,
     /// Where the reverse proxy listens
@@ -45,8 +45,8 @@ pub struct Options {
     /// Print the policy that the bucket's user needs, and end
     #[arg(long)]
     pub print_policy: bool,
-    /// The proxy fetches from the bucket: no redirect, the bucket stays hidden. Not available yet
-    #[arg(long, hide = true)]
+    /// A proxy, caddy or nginx, fetches from the bucket: no redirect, and the bucket stays hidden
+    #[arg(long)]
     pub mask: bool,
     /// Life of a signed URL
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
@@ -191,7 +191,7 @@ impl Options {
         if self.expires == 0 {
             return Err("--expires 0 leaves no time to download anything".to_owned());
         }
-        if self.s3_bucket.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+        if self.s3_bucket.is_none() && !self.mask && !self.listen.ip().to_canonical().is_loopback() {
             return Err(
                 "the embedded S3 server is reached from this machine only: name a real one with --s3-bucket \
                         and --s3-endpoint"
@@ -207,20 +207,25 @@ impl Options {
     /// One line that says which do not, and why.
     pub fn check(&self) -> Result<(), String> {
         match self.strategy {
+            StrategyName::Stream if self.mask => {
+                return Err("--mask hides a bucket: it needs --strategy presign or accel".to_owned());
+            }
             StrategyName::Stream => {}
+            StrategyName::Accel if self.mask => self.check_bucket()?,
             StrategyName::Accel if self.proxy.is_none() => {
                 return Err("--strategy accel needs --proxy caddy, nginx, apache or lighttpd".to_owned());
             }
             StrategyName::Accel => {}
             StrategyName::Presign => self.check_bucket()?,
         }
-        if self.mask {
-            return Err(not_yet("--mask"));
+        if self.mask && matches!(self.proxy, Some(ProxyName::Apache | ProxyName::Lighttpd)) {
+            return Err("only caddy and nginx can fetch from a bucket: choose one with --proxy".to_owned());
         }
         // Naming a sample user with the sample password does not make it less known.
         let known =
             |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
-        let proxied = (self.strategy == StrategyName::Accel).then_some(("--proxy-listen", self.proxy_listen));
+        let behind_proxy = self.mask || self.strategy == StrategyName::Accel;
+        let proxied = behind_proxy.then_some(("--proxy-listen", self.proxy_listen));
         for (option, address) in std::iter::once(("--listen", self.listen)).chain(proxied) {
             if !address.ip().to_canonical().is_loopback() && self.credentials().iter().any(known) {
                 return Err(format!(
@@ -231,10 +236,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-fn not_yet(option: &str) -> String {
-    format!("{option} is not available yet")
 }
 
 fn resolve(text: &str) -> Result<SocketAddr, String> {
@@ -276,6 +277,9 @@ mod tests {
                 "60",
             ],
             &["--strategy", "accel", "--proxy", "caddy", "--proxy-listen", "127.0.0.1:0"],
+            &["--strategy", "presign", "--mask"],
+            &["--strategy", "presign", "--mask", "--proxy", "nginx"],
+            &["--strategy", "accel", "--mask", "--proxy", "caddy"],
             &["--rate", "2000", "--stall-seconds", "5", "--max-upload", "0"],
         ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
@@ -292,6 +296,9 @@ mod tests {
             &["--strategy", "accel", "--proxy", "caddy", "--proxy-listen", "0.0.0.0:0"],
             &["--strategy", "carrier-pigeon"],
             &["--mask"],
+            &["--strategy", "stream", "--mask"],
+            &["--strategy", "presign", "--mask", "--proxy", "apache"],
+            &["--strategy", "presign", "--mask", "--proxy-listen", "0.0.0.0:0"],
             &["--links", "paper"],
             &["--user", "carol"],
             &["--user", ":x"],

@@ -1,4 +1,4 @@
-//! The reverse proxy that sends the files, with `--strategy accel`: configured, started, and stopped at the end.
+//! The reverse proxy that sends the files, with `--strategy accel` or `--mask`: configured, started, and stopped at the end.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use secure_download::{AccelRedirect, Dialect, Mapping, ProxyConfig, ProxySecret, Root};
+use secure_download::{
+    AccelRedirect, BucketUpstream, Dialect, Mapping, MaskedBucket, ProxyConfig, ProxySecret, Root, UrlSigner,
+};
 
 use crate::kept_key;
 use crate::options::{Options, ProxyName};
 use crate::site::StartError;
+
+/// The module that lets nginx take headers away by wildcard, where Debian's package puts it.
+const HEADERS_MORE: &str = "/usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so";
 
 /// A proxy that does not listen after so long will not.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,40 +25,82 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Agreement {
     proxy: ProxyName,
-    mapping: Mapping,
+    source: Source,
     secret: ProxySecret,
     /// In it each proxy has a folder named by its port, for its configuration, logs and temporary files.
     folder: PathBuf,
 }
 
+/// Where the proxy has the files from.
+#[derive(Debug)]
+enum Source {
+    Folder(Mapping),
+    Bucket(BucketUpstream),
+}
+
 impl Agreement {
     /// For files in `media`, kept in the data folder over restarts.
-    pub(crate) fn open(data: &Path, media: &Path, proxy: ProxyName) -> Result<Self, StartError> {
-        let problem =
-            |error: &dyn std::fmt::Display| StartError::new(format!("cannot set up the proxy: {error}"));
+    pub(crate) fn over_folder(data: &Path, media: &Path, proxy: ProxyName) -> Result<Self, StartError> {
+        let media = media.canonicalize().map_err(|error| problem(&error))?;
+        let root = Root::new("/_protected/media", media).map_err(|error| problem(&error))?;
+        let mapping = Mapping::new([root]).map_err(|error| problem(&error))?;
+        Self::open(data, proxy, Source::Folder(mapping))
+    }
+
+    /// For files in a bucket whose signed URLs begin with `origin`.
+    pub(crate) fn over_bucket(data: &Path, origin: &str, proxy: ProxyName) -> Result<Self, StartError> {
+        let mut upstream = BucketUpstream::new("/_bucket", origin).map_err(|error| problem(&error))?;
+        for resolver in system_resolvers() {
+            upstream = upstream.resolver(resolver);
+        }
+        Self::open(data, proxy, Source::Bucket(upstream))
+    }
+
+    fn open(data: &Path, proxy: ProxyName, source: Source) -> Result<Self, StartError> {
         let folder = data.join("proxy");
         fs::create_dir_all(&folder).map_err(|error| problem(&error))?;
         let folder = folder.canonicalize().map_err(|error| problem(&error))?;
-        let media = media.canonicalize().map_err(|error| problem(&error))?;
         let key = kept_key::load_or_create(&data.join("proxy.key")).map_err(|error| problem(&error))?;
         let mut half = [0; 32];
         half.copy_from_slice(&key[..32]);
-        let root = Root::new("/_protected/media", media).map_err(|error| problem(&error))?;
-        let mapping = Mapping::new([root]).map_err(|error| problem(&error))?;
-        Ok(Self { proxy, mapping, secret: ProxySecret::from_random(&half), folder })
+        Ok(Self { proxy, source, secret: ProxySecret::from_random(&half), folder })
     }
 
-    /// The strategy that hands off to this proxy.
-    pub(crate) fn strategy(&self) -> AccelRedirect {
-        AccelRedirect::new(self.proxy.into(), self.mapping.clone(), self.secret.clone())
+    /// The strategy that hands files of the folder off to this proxy.
+    pub(crate) fn accel(&self) -> Option<AccelRedirect> {
+        let Source::Folder(mapping) = &self.source else { return None };
+        Some(AccelRedirect::new(self.proxy.into(), mapping.clone(), self.secret.clone()))
+    }
+
+    /// The strategy that has this proxy fetch from the bucket.
+    pub(crate) fn masked(&self, signer: impl UrlSigner + 'static) -> Result<MaskedBucket, StartError> {
+        let Source::Bucket(upstream) = &self.source else {
+            return Err(StartError::new("--mask needs a bucket".to_owned()));
+        };
+        MaskedBucket::new(self.proxy.into(), upstream.clone(), signer, self.secret.clone())
+            .map_err(|error| problem(&error))
+    }
+
+    fn config(&self) -> Result<ProxyConfig<'_>, StartError> {
+        let dialect = self.proxy.into();
+        match &self.source {
+            Source::Folder(mapping) => Ok(ProxyConfig::new(dialect, mapping, &self.secret)),
+            Source::Bucket(upstream) => {
+                let config = ProxyConfig::for_bucket(dialect, upstream, &self.secret)
+                    .map_err(|error| problem(&error))?;
+                Ok(if Path::new(HEADERS_MORE).exists() { config.headers_more() } else { config })
+            }
+        }
     }
 
     /// Apache's workers are not root, and must be able to enter the folders above the files.
     fn check_readable(&self) -> Result<(), StartError> {
         #[cfg(unix)]
-        if let Some(account) = worker_account(self.proxy).filter(|account| *account != "root") {
+        if let Source::Folder(mapping) = &self.source
+            && let Some(account) = worker_account(self.proxy).filter(|account| *account != "root")
+        {
             use std::os::unix::fs::PermissionsExt as _;
-            let media = Path::new(self.mapping.roots()[0].folder());
+            let media = Path::new(mapping.roots()[0].folder());
             let closed =
                 |folder: &&Path| fs::metadata(folder).is_ok_and(|data| data.permissions().mode() & 1 == 0);
             if let Some(folder) = media.ancestors().find(closed) {
@@ -76,8 +123,7 @@ impl Agreement {
         let folder = self.folder.join(address.port().to_string());
         fs::create_dir_all(&folder)
             .map_err(|error| StartError::new(format!("cannot make {}: {error}", folder.display())))?;
-        let config =
-            ProxyConfig::new(self.proxy.into(), &self.mapping, &self.secret).listen(address).app(app);
+        let config = self.config()?.listen(address).app(app);
         let config = config.standalone(&folder).map_err(|error| StartError::new(error.to_string()))?;
         let config = match worker_account(self.proxy) {
             Some(account) => config.run_as(account),
@@ -111,7 +157,7 @@ impl Agreement {
             .and_then(|file| Ok((file.try_clone()?, file)))
             .map_err(|error| StartError::new(format!("cannot write {}: {error}", log.display())))?;
         self.check_readable()?;
-        let child = Command::new(path)
+        let child = bound_to_this_process(&path)
             .args(arguments)
             .arg(&file)
             // Caddy keeps its state in folders of these.
@@ -129,6 +175,29 @@ impl Agreement {
         let said = said.into_iter().flatten().collect::<String>();
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
         Err(StartError::new(format!("{program} does not start: {last}")))
+    }
+}
+
+fn problem(error: &dyn std::fmt::Display) -> StartError {
+    StartError::new(format!("cannot set up the proxy: {error}"))
+}
+
+/// The name servers of `/etc/resolv.conf`, which nginx does not read.
+fn system_resolvers() -> Vec<SocketAddr> {
+    let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver")?.trim().parse().ok());
+    servers.map(|address: std::net::IpAddr| SocketAddr::new(address, 53)).collect()
+}
+
+/// A command that ends with this process, even if it is killed.
+fn bound_to_this_process(program: &Path) -> Command {
+    match find("setpriv") {
+        Some(setpriv) if cfg!(target_os = "linux") => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+            command
+        }
+        _ => Command::new(program),
     }
 }
 
@@ -179,6 +248,12 @@ impl Drop for Proxy {
 }
 
 impl ProxyName {
+    /// A proxy for `--mask` if the command line names none: one that is installed.
+    pub(crate) fn for_a_bucket() -> Self {
+        let installed = |proxy: &Self| find(proxy.command().0).is_some();
+        [Self::Caddy, Self::Nginx].into_iter().find(installed).unwrap_or(Self::Caddy)
+    }
+
     fn command(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::Caddy => ("caddy", &["run", "--adapter", "caddyfile", "--config"]),

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secure_download::links::{LinkBearer, Links};
-use secure_download::{AccelRedirect, DeliveryStrategy, FirstOf, Gate, Guard, Stream};
+use secure_download::{DeliveryStrategy, FirstOf, Gate, Guard, Stream};
 
 use crate::bucket::Bucket;
-use crate::options::StrategyName;
+use crate::options::{ProxyName, StrategyName};
 use crate::page;
 use crate::passwords::Passwords;
 use crate::proxy::{Agreement, Proxy};
@@ -48,15 +49,15 @@ impl Site {
         let failed = |error: &dyn std::fmt::Display| {
             StartError::new(format!("cannot use the data folder {}: {error}", folder.display()))
         };
-        let bucket = match options.strategy {
-            StrategyName::Presign => Some(Arc::new(
-                Bucket::open(options)
-                    .await
-                    .map_err(|error| StartError { message: format!("cannot use the bucket: {error}") })?,
-            )),
-            _ => None,
+        let bucket = if options.mask || options.strategy == StrategyName::Presign {
+            let opened = Bucket::open(options).await;
+            let opened =
+                opened.map_err(|error| StartError::new(format!("cannot use the bucket: {error}")))?;
+            Some(Arc::new(opened))
+        } else {
+            None
         };
-        if let Some(bucket) = &bucket {
+        if let Some(bucket) = bucket.as_ref().filter(|_| !options.mask) {
             page::allow_pictures_from(&bucket.origin());
         }
         // What a bucket shall hold is collected beside it.
@@ -77,21 +78,18 @@ impl Site {
             .await
             .map_err(|error| StartError { message: format!("cannot keep links: {error}") })?;
 
-        let proxy = options.proxy.filter(|_| options.strategy == StrategyName::Accel);
-        let agreement = proxy.map(|proxy| Agreement::open(folder, &media_folder, proxy)).transpose()?;
-        let accel = agreement.as_ref().map(Agreement::strategy);
-        let guard = accel.as_ref().map(AccelRedirect::guard);
-        let (name, strategy): (_, Arc<dyn DeliveryStrategy>) = match (&bucket, accel) {
-            (Some(bucket), _) => ("presign", Arc::new(bucket.strategy(Duration::from_secs(options.expires)))),
-            (None, accel) => {
-                let stream = Stream::local(&media_folder).map_err(|error| failed(&error))?;
-                match accel {
-                    // What did not come through the proxy, or what it cannot do, is streamed.
-                    Some(accel) => (accel.name(), Arc::new(FirstOf::new(accel).or(stream))),
-                    None => (stream.name(), Arc::new(stream)),
-                }
+        let agreement = match (&bucket, options.proxy) {
+            (Some(bucket), proxy) if options.mask => {
+                let proxy = proxy.unwrap_or_else(ProxyName::for_a_bucket);
+                Some(Agreement::over_bucket(folder, &bucket.origin(), proxy)?)
             }
+            (None, Some(proxy)) if options.strategy == StrategyName::Accel => {
+                Some(Agreement::over_folder(folder, &media_folder, proxy)?)
+            }
+            _ => None,
         };
+        let delivery = Delivery::choose(options, bucket.as_deref(), &media_folder, agreement.as_ref())?;
+        let Delivery { name, strategy, guard } = delivery;
         let traffic = Arc::<Traffic>::default();
         Ok(Self {
             strategy: name,
@@ -117,13 +115,13 @@ impl Site {
         &self.gate
     }
 
-    /// What keeps the hand-off to where it belongs, for the outermost layer; only with `--strategy accel`.
+    /// What keeps the hand-off to where it belongs, for the outermost layer; only with a proxy.
     #[must_use]
     pub fn guard(&self) -> Option<&Guard> {
         self.guard.as_ref()
     }
 
-    /// With `--strategy accel`, starts the reverse proxy in front of the application that listens at `app`. Blocks until
+    /// With `--strategy accel` or `--mask`, starts the reverse proxy in front of the application that listens at `app`. Blocks until
     /// the proxy listens.
     ///
     /// # Errors
@@ -148,6 +146,52 @@ impl Site {
     #[must_use]
     pub fn https_public(&self) -> bool {
         self.https_public
+    }
+}
+
+/// How the command line wants files to be delivered.
+struct Delivery {
+    name: &'static str,
+    strategy: Arc<dyn DeliveryStrategy>,
+    guard: Option<Guard>,
+}
+
+impl Delivery {
+    /// Behind every other strategy stands one that streams: for what did not come through the proxy, what a proxy or a
+    /// signed URL cannot do.
+    fn choose(
+        options: &Options,
+        bucket: Option<&Bucket>,
+        media: &Path,
+        agreement: Option<&Agreement>,
+    ) -> Result<Self, StartError> {
+        if let Some(bucket) = bucket {
+            return match agreement {
+                Some(agreement) => {
+                    let masked = agreement.masked(bucket.signer())?;
+                    let guard = masked.guard();
+                    Ok(Self::new(masked.name(), FirstOf::new(masked).or(bucket.streamed())).guarded(guard))
+                }
+                None => Ok(Self::new("presign", bucket.strategy(Duration::from_secs(options.expires)))),
+            };
+        }
+        let stream = Stream::local(media)
+            .map_err(|error| StartError::new(format!("cannot use {}: {error}", media.display())))?;
+        match agreement.and_then(Agreement::accel) {
+            Some(accel) => {
+                let guard = accel.guard();
+                Ok(Self::new(accel.name(), FirstOf::new(accel).or(stream)).guarded(guard))
+            }
+            None => Ok(Self::new(stream.name(), stream)),
+        }
+    }
+
+    fn new(name: &'static str, strategy: impl DeliveryStrategy + 'static) -> Self {
+        Self { name, strategy: Arc::new(strategy), guard: None }
+    }
+
+    fn guarded(self, guard: Guard) -> Self {
+        Self { guard: Some(guard), ..self }
     }
 }
 

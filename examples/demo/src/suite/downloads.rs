@@ -39,6 +39,7 @@ pub(super) async fn check(demo: &Demo) {
     let logged = demo.logged(&format!("GET {target} ")).await;
     let sent_by_the_program = match demo.strategy() {
         "accel" => ["200", "0", "accel-redirect"],
+        "mask" => ["200", "0", "masked-bucket"],
         _ => ["200", "46287", "stream"],
     };
     assert_eq!(logged[..3], sent_by_the_program);

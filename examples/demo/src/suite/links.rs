@@ -81,7 +81,7 @@ pub(super) async fn check(demo: &Demo) {
     // A reverse proxy may refuse what is not UTF-8 itself.
     let refused = |answer: &Answer| {
         answer.status == StatusCode::NOT_FOUND
-            || demo.strategy() == "accel" && answer.status == StatusCode::BAD_REQUEST
+            || demo.is_behind_proxy() && answer.status == StatusCode::BAD_REQUEST
     };
     let statuses: Vec<_> = bad.iter().map(|answer| answer.status).collect();
     assert!(bad.iter().all(refused), "{statuses:?}");

@@ -6,6 +6,7 @@ mod accounts;
 mod downloads;
 mod limits;
 mod links;
+mod masked;
 mod presign;
 mod program;
 mod refusals;
@@ -17,6 +18,13 @@ pub use self::presign::run_presigned;
 pub use self::program::Demo;
 pub use self::shared_links::run_shared_links;
 pub use self::visitor::{Upload, Visitor};
+
+/// Runs everything with a bucket that `proxy` fetches from, and looks for the bucket in all that a visitor sees.
+pub async fn run_masked(program: &str, proxy: &str) {
+    let arguments = ["--strategy", "presign", "--mask", "--proxy", proxy, "--proxy-listen", "127.0.0.1:0"];
+    masked::check(program, &arguments).await;
+    run(program, &arguments).await;
+}
 
 /// Runs everything against one demo application, given the path of its program and arguments that choose the strategy.
 pub async fn run(program: &str, arguments: &[&str]) {

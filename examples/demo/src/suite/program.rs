@@ -68,6 +68,7 @@ impl Demo {
         let ready = ready.unwrap_or_else(|| panic!("it ended: {:?}", log.lines.lock()));
         let address = ready.strip_prefix("listening on http://").expect(&ready).parse().expect(&ready);
         let strategy = arguments.iter().skip_while(|argument| **argument != "--strategy").nth(1);
+        let strategy = if arguments.contains(&"--mask") { Some(&"mask") } else { strategy };
         Self { address, strategy: strategy.copied().unwrap_or("stream").to_owned(), child, log, data }
     }
 
@@ -77,10 +78,16 @@ impl Demo {
         self.address
     }
 
-    /// How it was told to deliver.
+    /// How it was told to deliver: `stream`, `accel`, `presign` or `mask`.
     #[must_use]
     pub fn strategy(&self) -> &str {
         &self.strategy
+    }
+
+    /// Whether visitors come through a reverse proxy.
+    #[must_use]
+    pub fn is_behind_proxy(&self) -> bool {
+        matches!(self.strategy(), "accel" | "mask")
     }
 
     /// The number of the process.

@@ -9,7 +9,7 @@ use super::{Demo, Visitor};
 /// A reverse proxy need not bring such a path before the application; each refuses it in its own way.
 fn refused_in_front(demo: &Demo, target: &str, answer: &Answer) -> bool {
     let odd = ["..", "%2f", "%00", "%ff"].iter().any(|part| target.contains(part));
-    let refused = demo.strategy() == "accel" && odd;
+    let refused = demo.is_behind_proxy() && odd;
     assert!(!refused || answer.status.is_client_error(), "{target}: {}", answer.status);
     refused
 }

@@ -1,0 +1,13 @@
+//! The demo's contract, on actix, with the files in a bucket that only the reverse proxy reaches.
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_demo-actix");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx() {
+    demo::suite::run_masked(PROGRAM, "nginx").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy() {
+    demo::suite::run_masked(PROGRAM, "caddy").await;
+}
