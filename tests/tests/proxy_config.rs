@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use clap::Parser as _;
-use secure_download::{Dialect, Mapping, ProxyConfig, ProxySecret, Root};
+use secure_download::{BucketUpstream, Dialect, Mapping, ProxyConfig, ProxySecret, Root};
 use secure_download_cli::Command as SecureDownload;
 
 fn mapping() -> Mapping {
@@ -70,6 +70,46 @@ fn each_server_takes_what_is_rendered_for_it() {
     }
 }
 
+/// With buckets too, alone and beside folders; and only where the server can fetch safely.
+#[test]
+fn servers_that_can_fetch_take_buckets_too() {
+    for dialect in Dialect::ALL {
+        let run = |arguments: &[&str]| {
+            let common = ["secure-download", "proxy-config", "--check", "--server", dialect.name()];
+            let bucket = ["--bucket", "/_bucket=https://scans.s3.example", "--resolver", "127.0.0.53:53"];
+            SecureDownload::try_parse_from([&common[..], &bucket, arguments].concat())
+                .map_err(|error| error.to_string())
+                .and_then(SecureDownload::run)
+        };
+        let more = ["--bucket", "/_other=http://127.0.0.1:9000", "--root", "/_protected=/srv/media"];
+        for arguments in
+            [&[][..], &more, &["--headers-more"], &["--trusted", "/etc/ssl/certs/ca-certificates.crt"]]
+        {
+            match run(arguments) {
+                Ok(done) => assert!(done.output.contains("scans.s3.example"), "{dialect}"),
+                Err(error) => {
+                    let cannot = matches!(dialect, Dialect::Apache | Dialect::Lighttpd);
+                    assert!(cannot && error.contains("only nginx and Caddy"), "{dialect}: {error}");
+                }
+            }
+        }
+        for (arguments, says) in [
+            (&["--bucket", "/_bucket=https://other.example"][..], "overlaps"),
+            (&["--root", "/_bucket=/srv/media"], "overlaps"),
+            (&["--bucket", "/_plain=http://s3.example"], "TLS"),
+            (&["--bucket", "/_address=https://10.0.0.1"], "certificate"),
+            (&["--bucket", "/_path=https://s3.example/scans"], "origin"),
+            (&["--bucket", "https://s3.example"], "LOCATION"),
+        ] {
+            let error = run(arguments).err().unwrap_or_default();
+            assert!(
+                error.contains(says) || error.contains("only nginx and Caddy"),
+                "{dialect} {arguments:?}: {error}"
+            );
+        }
+    }
+}
+
 /// A site among others, as distributions include it.
 #[test]
 fn a_site_fits_into_the_servers_own_configuration() {
@@ -116,19 +156,23 @@ fn a_site_fits_into_the_servers_own_configuration() {
     }
 }
 
-/// `examples/proxies` holds what the renderer makes of one mapping. Set `UPDATE_EXAMPLES` to write it anew.
+/// `examples/proxies` holds what the renderer makes of one mapping and of one bucket. Set `UPDATE_EXAMPLES` to write it anew.
 #[test]
 fn the_examples_are_what_is_rendered() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/proxies");
     let (mapping, secret) = (mapping(), secret());
-    for (dialect, name) in [
-        (Dialect::Nginx, "nginx.conf"),
-        (Dialect::Caddy, "Caddyfile"),
-        (Dialect::Apache, "apache.conf"),
-        (Dialect::Lighttpd, "lighttpd.conf"),
+    let bucket = BucketUpstream::new("/_bucket", "https://scans.s3.eu-central-1.amazonaws.com");
+    let bucket = bucket.expect("an origin").resolver("127.0.0.53:53".parse().expect("an address"));
+    let of_bucket =
+        |dialect| ProxyConfig::for_bucket(dialect, &bucket, &secret).expect("a proxy that can fetch");
+    for (name, rendered) in [
+        ("nginx.conf", ProxyConfig::new(Dialect::Nginx, &mapping, &secret).render()),
+        ("Caddyfile", ProxyConfig::new(Dialect::Caddy, &mapping, &secret).render()),
+        ("apache.conf", ProxyConfig::new(Dialect::Apache, &mapping, &secret).render()),
+        ("lighttpd.conf", ProxyConfig::new(Dialect::Lighttpd, &mapping, &secret).render()),
+        ("nginx-bucket.conf", of_bucket(Dialect::Nginx).headers_more().render()),
+        ("Caddyfile.bucket", of_bucket(Dialect::Caddy).render()),
     ] {
-        let path = format!("{folder}/{name}");
-        let rendered = ProxyConfig::new(dialect, &mapping, &secret).render();
+        let path = format!("{}/../examples/proxies/{name}", env!("CARGO_MANIFEST_DIR"));
         if std::env::var_os("UPDATE_EXAMPLES").is_some() {
             fs::write(&path, &rendered).expect("written");
         }

@@ -8,11 +8,13 @@
 //!
 //! ```text
 //! secure-download proxy-config --server nginx --root /_protected/media=/srv/media > /etc/nginx/sites-enabled/app
+//! secure-download proxy-config --server caddy --bucket /_bucket=https://scans.s3.eu-central-1.amazonaws.com > Caddyfile
 //! secure-download doctor --url https://files.example.com --token "$SECURE_DOWNLOAD_DOCTOR_TOKEN"
 //! ```
 //!
 //! Both leave 0 behind if all is well, 1 if something is wrong with what was checked, and 2 if it could not be checked.
 
+mod bucket;
 mod command;
 mod doctor;
 mod proxy_config;

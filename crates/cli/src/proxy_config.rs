@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use http::HeaderName;
-use secure_download_accel_redirect::{Dialect, Mapping, ProxyConfig, ProxySecret};
+use secure_download_accel_redirect::{Dialect, Mapping, ProxySecret};
 
 use crate::Done;
+use crate::bucket::BucketArgs;
 use crate::root::RootArg;
 use crate::server;
 
@@ -21,8 +22,14 @@ pub(crate) struct ProxyConfigArgs {
     server: Dialect,
     /// A folder that files are sent from, and its internal location; may be repeated. Downloads of VOLUME (`*`: of each
     /// volume, in a folder of its name), keys beneath KEYS
-    #[arg(long = "root", required = true, value_name = "[VOLUME:]LOCATION[+KEYS]=FOLDER")]
+    #[arg(
+        long = "root",
+        required_unless_present = "buckets",
+        value_name = "[VOLUME:]LOCATION[+KEYS]=FOLDER"
+    )]
     roots: Vec<RootArg>,
+    #[command(flatten)]
+    buckets: BucketArgs,
     /// Where the proxy listens
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -61,9 +68,14 @@ impl ProxyConfigArgs {
                 ProxySecret::from_random(&random)
             }
         };
-        let mapping =
-            Mapping::new(self.roots.into_iter().map(|root| root.0)).map_err(|error| error.to_string())?;
-        let mut config = ProxyConfig::new(self.server, &mapping, &secret).listen(self.listen).app(self.app);
+        let roots: Vec<_> = self.roots.into_iter().map(|root| root.0).collect();
+        let mapping = match roots.is_empty() {
+            true => None,
+            false => Some(Mapping::new(roots).map_err(|error| error.to_string())?),
+        };
+        let buckets = self.buckets.upstreams()?;
+        let config = self.buckets.config(self.server, mapping.as_ref(), &buckets, &secret)?;
+        let mut config = config.listen(self.listen).app(self.app);
         for name in &self.kept {
             config = config.keep_header(name);
         }

@@ -11,13 +11,16 @@ use axum::Router;
 use http::Method;
 use object_store::ObjectStoreExt as _;
 use secure_download::axum::download;
+use secure_download::doctor::{DOCTOR_PATH, Doctor, DoctorToken};
 use secure_download::{
     BucketUpstream, Credentials, Decision, DeliveryStrategy, Dialect, Download, FileKey, Gate, MaskedBucket,
     ProxyConfig, ProxySecret, S3Bucket, S3Signer, Stream, UrlSigner as _,
 };
 
 use super::{CertificateAuthority, NameServer, TlsBucket};
-use crate::{Answer, Http1, ProxyServer, Running, S3Server, SECRET, fetch, granted, serve_router};
+use crate::{
+    Answer, DOCTOR_TOKEN, Http1, ProxyServer, Running, S3Server, SECRET, fetch, granted, serve_router,
+};
 
 /// The name under which the proxy finds the bucket. No client may ever see it.
 pub const BUCKET_HOST: &str = "bucket.store.test";
@@ -80,6 +83,19 @@ impl MaskedSite {
     /// # Panics
     /// If anything does not start.
     pub async fn start(proxy: MaskingProxy, catalog: HashMap<String, Download>, routes: Router) -> Self {
+        Self::start_broken(proxy, catalog, routes, |text| text).await
+    }
+
+    /// The same, with a configuration that somebody changed.
+    ///
+    /// # Panics
+    /// If anything does not start.
+    pub async fn start_broken(
+        proxy: MaskingProxy,
+        catalog: HashMap<String, Download>,
+        routes: Router,
+        broken: impl Fn(String) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // The server's workers are not root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
@@ -102,14 +118,24 @@ impl MaskedSite {
             MaskedBucket::new(proxy.dialect(), upstream.clone(), signer(&store, &origin), secret.clone());
         let masked = masked.expect("a proxy that can fetch");
         let guard = masked.guard();
+        let token = DoctorToken::new(DOCTOR_TOKEN, SystemTime::now() + Duration::from_secs(600));
+        let doctor = Doctor::for_bucket(&masked, token.expect("a token"));
         let app = Router::new()
+            .route_service(&format!("{DOCTOR_PATH}/{{*probe}}"), doctor)
             .route("/masked/{id}", download(gate(&catalog, masked)))
             .route("/stream/{id}", download(gate(&catalog, Stream::object_store(store.store()))))
             .layer(guard);
         let app = serve_router(app.merge(routes)).await;
 
-        let proxy = proxy.server().start(&run, |listen| render(proxy, &upstream, &secret, &run, listen, app));
+        let proxy =
+            proxy.server().start(&run, |listen| broken(render(proxy, &upstream, &secret, &run, listen, app)));
         Self { proxy, app, bucket, bucket_address, store, names, authority, folder }
+    }
+
+    /// Where the proxy listens.
+    #[must_use]
+    pub fn proxy(&self) -> SocketAddr {
+        self.proxy.address()
     }
 
     /// Where the application listens.

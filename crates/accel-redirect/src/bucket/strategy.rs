@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use secure_download_core::{
-    Body, Delivery, DeliveryError, DeliveryStrategy, Grant, RequestHead, SignError, UrlSigner,
+    AUDIT_ID, Body, Delivery, DeliveryError, DeliveryStrategy, Grant, RequestHead, SignError, UrlSigner,
 };
 
 use crate::dialect::{STORE_PATH, STORE_QUERY, X_ACCEL_REDIRECT};
@@ -56,13 +56,14 @@ const LONGEST_QUERY: usize = 8000;
 #[derive(Clone)]
 pub struct MaskedBucket {
     shared: Arc<Shared>,
+    tells_audit_id: bool,
 }
 
 struct Shared {
     dialect: Dialect,
     upstream: BucketUpstream,
     location: HeaderValue,
-    signer: Box<dyn UrlSigner>,
+    signer: Arc<dyn UrlSigner>,
     secret: ProxySecret,
 }
 
@@ -85,8 +86,16 @@ impl MaskedBucket {
         let mut location =
             HeaderValue::from_str(upstream.location()).map_err(|_| BucketUpstreamError::Origin)?;
         location.set_sensitive(true);
-        let shared = Shared { dialect, upstream, location, signer: Box::new(signer), secret };
-        Ok(Self { shared: Arc::new(shared) })
+        let shared = Shared { dialect, upstream, location, signer: Arc::new(signer), secret };
+        Ok(Self { shared: Arc::new(shared), tells_audit_id: false })
+    }
+
+    /// Tells the proxy the audit id of each hand-off, as [`AccelRedirect::tell_audit_id`](crate::AccelRedirect::tell_audit_id)
+    /// does.
+    #[must_use]
+    pub fn tell_audit_id(mut self) -> Self {
+        self.tells_audit_id = true;
+        self
     }
 
     /// Keeps requests out of the internal location, and hand-offs on answers that are not 200.
@@ -107,8 +116,8 @@ impl MaskedBucket {
     }
 
     #[cfg(feature = "doctor")]
-    pub(crate) fn signer(&self) -> &dyn UrlSigner {
-        &*self.shared.signer
+    pub(crate) fn signer(&self) -> Arc<dyn UrlSigner> {
+        Arc::clone(&self.shared.signer)
     }
 
     #[cfg(feature = "doctor")]
@@ -208,6 +217,11 @@ impl DeliveryStrategy for MaskedBucket {
         let headers = response.headers_mut();
         headers.insert(STORE_PATH, path);
         headers.insert(STORE_QUERY, query);
+        if self.tells_audit_id
+            && let Ok(id) = HeaderValue::try_from(grant.audit_id().to_string())
+        {
+            headers.insert(AUDIT_ID, id);
+        }
         response.extensions_mut().insert(Delivery::HandedOff);
         Ok(response)
     }

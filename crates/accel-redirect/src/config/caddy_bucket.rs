@@ -139,13 +139,7 @@ fn fetching(bucket: &BucketUpstream) -> String {
             "no such range",
             "\t\theader Content-Range {http.reverse_proxy.header.Content-Range}\n",
         ),
-        (
-            "failed",
-            "300 301 302 303 305 307 308 400 401 402 403 405 406 407 408 409 411 413 414 415 417 421 422 423 424 425 426 428 429 431 451 5xx",
-            502,
-            "delivery failed",
-            "",
-        ),
+        ("failed", "300 301 302 303 305 306 307 308 4xx 5xx", 502, "delivery failed", ""),
     ] {
         let _ = write!(
             text,

@@ -1,6 +1,6 @@
 //! What the doctor tells whoever examines: the mapping, and the targets outside of it that it will name.
 
-use crate::{AccelRedirect, Dialect};
+use crate::Dialect;
 
 /// Targets that no proxy may follow, for a root: a public file of the system, by climbing and directly, and the canary by a
 /// way that only opens if nginx's location or alias lacks its slash.
@@ -25,13 +25,22 @@ pub fn outside_targets(dialect: Dialect, location: &str, folder: &str) -> Vec<St
     }
 }
 
-/// JSON: the dialect, and location and folder of each root. Mappings refuse every character that JSON would have escaped,
-/// but for the quote.
-pub(super) fn description(accel: &AccelRedirect) -> String {
-    let roots = accel.mapping().roots().iter().map(|root| {
+/// JSON: the dialect, location and folder of each root, the location of the bucket, and whether there is one. Mappings refuse
+/// every character that JSON would have escaped, but for the quote.
+pub(super) fn description(shared: &super::Shared) -> String {
+    let dialect = shared.dialect().map_or_else(|| "null".to_owned(), |dialect| format!("\"{dialect}\""));
+    let roots = shared.accel.iter().flat_map(|accel| accel.mapping().roots()).map(|root| {
         let folder = root.folder().replace('"', "\\\"");
         format!("{{\"location\":\"{}\",\"folder\":\"{folder}\"}}", root.location())
     });
     let roots = roots.collect::<Vec<_>>().join(",");
-    format!("{{\"dialect\":\"{}\",\"roots\":[{roots}]}}\n", accel.dialect())
+    let masked = shared.masked.as_ref().map_or_else(
+        || "null".to_owned(),
+        |masked| {
+            let upstream = masked.upstream();
+            format!("{{\"location\":\"{}\",\"origin\":\"{}\"}}", upstream.location(), upstream.origin())
+        },
+    );
+    let bucket = shared.unsigned.is_some();
+    format!("{{\"dialect\":{dialect},\"roots\":[{roots}],\"masked\":{masked},\"bucket\":{bucket}}}\n")
 }

@@ -5,25 +5,30 @@
 //! what it sees of a request. Nothing here names a file, a header or a status that a request could choose, except among those
 //! fixed ones.
 
+mod bucket;
 mod canary;
 mod examined;
 #[cfg(feature = "tower")]
 mod service;
 mod token;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
-use secure_download_core::{Body, Decision, Download, Gate, PROXY_PROOF, RequestHead};
+use secure_download_core::{
+    Body, Decision, DeliveryStrategy, Download, Gate, PROXY_PROOF, RequestHead, UrlSigner,
+};
 
+use self::bucket::ShowUnsigned;
 pub use self::canary::{Canary, write_canaries};
 pub use self::examined::outside_targets;
 pub use self::token::DoctorToken;
 use self::token::Lock;
-use crate::AccelRedirect;
 use crate::config::SPOOFABLE;
+use crate::dialect::HAND_OFF;
+use crate::{AccelRedirect, Dialect, MaskedBucket};
 
 /// Every path of the doctor begins so.
 pub const DOCTOR_PATH: &str = "/.secure-download-doctor";
@@ -62,15 +67,22 @@ pub struct Doctor {
 }
 
 struct Shared {
-    accel: AccelRedirect,
-    gate: Gate<(), Download>,
+    accel: Option<AccelRedirect>,
+    masked: Option<MaskedBucket>,
+    /// Hands canaries in folders off.
+    folders: Option<Gate<(), Download>>,
+    /// Has the proxy fetch canaries in the bucket.
+    bucket: Option<Gate<(), Download>>,
+    /// Tells where canaries in the bucket are, without a signature.
+    unsigned: Option<Gate<(), Download>>,
+    ids: HashSet<String>,
     lock: Lock,
     /// How often each canary was asked for in this session.
     calls: Mutex<HashMap<String, u64>>,
 }
 
 impl Doctor {
-    /// A doctor of this strategy, opened once by `token`.
+    /// A doctor of hand-offs from folders, opened once by `token`.
     #[must_use]
     pub fn new(accel: &AccelRedirect, token: DoctorToken) -> Self {
         let mut catalog = HashMap::new();
@@ -81,11 +93,32 @@ impl Doctor {
                 }
             }
         }
-        let gate = Gate::builder(catalog)
-            .authorizer(|(): &(), _: &Download| Decision::Allow)
-            .strategy(accel.clone())
-            .build();
-        let shared = Shared { accel: accel.clone(), gate, lock: Lock::new(token), calls: Mutex::default() };
+        let mut shared = Shared::new(token);
+        shared.ids.extend(catalog.keys().cloned());
+        shared.folders = Some(gate(catalog, accel.clone()));
+        shared.accel = Some(accel.clone());
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A doctor of a bucket behind the proxy. The folder that
+    /// [`write_canaries`] makes has to be copied into the bucket, under the same keys.
+    #[must_use]
+    pub fn for_bucket(masked: &MaskedBucket, token: DoctorToken) -> Self {
+        let mut shared = Shared::new(token);
+        let catalog = bucket::canaries();
+        shared.ids.extend(catalog.keys().cloned());
+        shared.bucket = Some(gate(catalog.clone(), masked.clone()));
+        shared.unsigned = Some(gate(catalog, ShowUnsigned::new(masked.signer())));
+        shared.masked = Some(masked.clone());
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A doctor of a bucket that clients are redirected to: whether the canaries there are private, and whether the
+    /// store's clock agrees with the application's. They have to be there as for [`Doctor::for_bucket`].
+    #[must_use]
+    pub fn for_signer(signer: impl UrlSigner + 'static, token: DoctorToken) -> Self {
+        let mut shared = Shared::new(token);
+        shared.unsigned = Some(gate(bucket::canaries(), ShowUnsigned::new(Arc::new(signer))));
         Self { shared: Arc::new(shared) }
     }
 
@@ -100,14 +133,42 @@ impl Doctor {
     }
 }
 
+fn gate(catalog: HashMap<String, Download>, strategy: impl DeliveryStrategy + 'static) -> Gate<(), Download> {
+    Gate::builder(catalog).authorizer(|(): &(), _: &Download| Decision::Allow).strategy(strategy).build()
+}
+
 impl Shared {
+    fn new(token: DoctorToken) -> Self {
+        Self {
+            accel: None,
+            masked: None,
+            folders: None,
+            bucket: None,
+            unsigned: None,
+            ids: HashSet::new(),
+            lock: Lock::new(token),
+            calls: Mutex::default(),
+        }
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        let accel = self.accel.as_ref().map(AccelRedirect::dialect);
+        accel.or_else(|| self.masked.as_ref().map(MaskedBucket::dialect))
+    }
+
+    /// The canary's delivery, as the strategy makes it.
+    async fn granted(&self, id: &str, head: &RequestHead) -> Option<Response<Body>> {
+        let gate = if id.starts_with(bucket::ROOT) { &self.bucket } else { &self.folders };
+        Some(gate.as_ref()?.serve(&(), id, head).await)
+    }
+
     async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
         let probe = path.strip_prefix(DOCTOR_PATH)?.strip_prefix('/')?;
         let session = headers.get(DOCTOR_SESSION)?;
         if probe == "open" {
             let token = headers.get(AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")?;
             let opens = *method == Method::POST && self.lock.open(token, session.as_bytes());
-            return opens.then(|| text(StatusCode::OK, examined::description(&self.accel)));
+            return opens.then(|| text(StatusCode::OK, examined::description(self)));
         }
         if !self.lock.admits(session.as_bytes()) || !matches!(*method, Method::GET | Method::HEAD) {
             return None;
@@ -116,31 +177,36 @@ impl Shared {
         let (kind, rest) = probe.split_once('/').unwrap_or((probe, ""));
         match kind {
             "file" => {
-                *self.calls().entry(rest.to_owned()).or_default() += 1;
-                Some(self.gate.serve(&(), rest, &head).await)
+                if self.ids.contains(rest) {
+                    *self.calls().entry(rest.to_owned()).or_default() += 1;
+                }
+                self.granted(rest, &head).await
             }
             "calls" => {
                 let calls = self.calls().get(rest).copied().unwrap_or_default();
                 Some(text(StatusCode::OK, calls.to_string()))
             }
-            "plan" => Some(text(StatusCode::OK, self.plan(rest, headers).await)),
+            "plan" => Some(text(StatusCode::OK, self.plan(rest, headers).await?)),
+            "unsigned" => Some(self.unsigned.as_ref()?.serve(&(), rest, &head).await),
             "status" => {
                 let status = rest.parse::<u16>().ok().filter(|code| matches!(code, 200 | 403 | 404 | 503))?;
                 Some(text(StatusCode::from_u16(status).ok()?, format!("status {status}\n")))
             }
             "outside" => {
                 let (root, target) = rest.split_once('/')?;
-                let root = self.accel.mapping().roots().get(root.parse::<usize>().ok()?)?;
-                let targets = outside_targets(self.accel.dialect(), root.location(), root.folder());
-                Some(self.raw(StatusCode::OK, targets.get(target.parse::<usize>().ok()?)?))
+                let accel = self.accel.as_ref()?;
+                let root = accel.mapping().roots().get(root.parse::<usize>().ok()?)?;
+                let targets = outside_targets(accel.dialect(), root.location(), root.folder());
+                let target = HeaderValue::from_str(targets.get(target.parse::<usize>().ok()?)?).ok()?;
+                Some(raw(StatusCode::OK, [(accel.dialect().header(), target)]))
             }
             "changed" => {
-                let granted = self.gate.serve(&(), rest, &head).await;
-                let target = granted.headers().get(self.accel.dialect().header())?;
-                Some(self.raw(StatusCode::FORBIDDEN, target.to_str().ok()?))
+                let granted = self.granted(rest, &head).await?;
+                let target = |name: HeaderName| Some((name.clone(), granted.headers().get(&name)?.clone()));
+                Some(raw(StatusCode::FORBIDDEN, HAND_OFF.into_iter().filter_map(target)))
             }
             "long" => {
-                let mut granted = self.gate.serve(&(), rest, &head).await;
+                let mut granted = self.granted(rest, &head).await?;
                 granted.headers_mut().insert(PADDING, HeaderValue::from_static(LONG));
                 Some(granted)
             }
@@ -153,31 +219,23 @@ impl Shared {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An answer that no strategy would make: for a target outside, or under another status than 200.
-    fn raw(&self, status: StatusCode, target: &str) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = status;
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Ok(mut target) = HeaderValue::from_str(target) {
-            target.set_sensitive(true);
-            response.headers_mut().insert(self.accel.dialect().header(), target);
-        }
-        response
+    /// The headers that a canary goes out with, a line for each.
+    async fn plan(&self, id: &str, headers: &HeaderMap) -> Option<String> {
+        let granted = self.granted(id, &RequestHead::new(&Method::GET, headers)).await?;
+        let fields = granted.headers().iter().filter(|(name, _)| !HAND_OFF.contains(name));
+        Some(fields.filter_map(|(name, value)| Some(format!("{name}: {}\n", value.to_str().ok()?))).collect())
     }
 
-    /// The headers that a canary goes out with, a line for each.
-    async fn plan(&self, id: &str, headers: &HeaderMap) -> String {
-        let granted = self.gate.serve(&(), id, &RequestHead::new(&Method::GET, headers)).await;
-        let hand_off = self.accel.dialect().header();
-        let fields = granted.headers().iter().filter(|(name, _)| **name != hand_off);
-        fields.filter_map(|(name, value)| Some(format!("{name}: {}\n", value.to_str().ok()?))).collect()
+    fn is_proven_by(&self, head: &RequestHead) -> bool {
+        self.accel.as_ref().is_some_and(|accel| accel.is_proven_by(head))
+            || self.masked.as_ref().is_some_and(|masked| masked.is_proven_by(head))
     }
 
     /// What of the proxy's language a request carried, and whether it carried the proof.
     fn echo(&self, headers: &HeaderMap, head: &RequestHead) -> String {
         let proof = match head.fields(PROXY_PROOF).count() {
             0 => "absent",
-            1 if self.accel.is_proven_by(head) => "right",
+            1 if self.is_proven_by(head) => "right",
             1 => "wrong",
             _ => "repeated",
         };
@@ -187,6 +245,19 @@ impl Shared {
         }
         text
     }
+}
+
+/// An answer that no strategy would make: for a target outside, or under another status than 200.
+fn raw(status: StatusCode, hand_off: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, mut value) in hand_off {
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    response
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {
@@ -200,6 +271,9 @@ fn text(status: StatusCode, text: String) -> Response<Body> {
 
 impl std::fmt::Debug for Doctor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Doctor").field("accel", &self.shared.accel).finish_non_exhaustive()
+        f.debug_struct("Doctor")
+            .field("accel", &self.shared.accel)
+            .field("masked", &self.shared.masked)
+            .finish_non_exhaustive()
     }
 }

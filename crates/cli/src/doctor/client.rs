@@ -70,12 +70,21 @@ impl Client {
         self.request("GET", path, &[])
     }
 
+    /// A GET of an address that is not the application's, without anything that opens the doctor.
+    pub(super) fn get_elsewhere(&self, url: &str) -> Result<Seen, String> {
+        self.send(Request::get(url), &[])
+    }
+
     fn request(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Result<Seen, String> {
         let url = format!("{}{path}", self.base);
         let mut request = Request::builder().method(method).uri(url);
         if path.starts_with(DOCTOR_PATH) {
             request = request.header(DOCTOR_SESSION, &self.session);
         }
+        self.send(request, fields)
+    }
+
+    fn send(&self, mut request: http::request::Builder, fields: &[(&str, &str)]) -> Result<Seen, String> {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }

@@ -1,5 +1,6 @@
 //! `secure-download doctor`.
 
+mod bucket;
 mod client;
 mod faults;
 mod keep_alive;

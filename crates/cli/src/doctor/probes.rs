@@ -4,6 +4,7 @@ use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::{Canary, outside_targets};
 use serde_json::Value;
 
+use super::bucket::{self, Masked};
 use super::client::{Client, Seen};
 use super::faults::{self, Fault, Suspects};
 use super::keep_alive::{self, Behind};
@@ -22,7 +23,39 @@ const SPOOFED: [(&str, &str); 8] = [
 ];
 
 /// The layer in front answered, but not what was asked for.
-type Answered = Result<Seen, String>;
+pub(super) type Answered = Result<Seen, String>;
+
+/// What the application says of itself.
+struct Described {
+    dialect: Option<Dialect>,
+    roots: Vec<Suspects>,
+    masked: Option<Masked>,
+    bucket: bool,
+}
+
+impl Described {
+    fn read(described: &Value) -> Option<Self> {
+        let dialect = match described["dialect"].as_str() {
+            Some(name) => Some(name.parse().ok()?),
+            None => None,
+        };
+        let text = |value: &Value| Some(value.as_str()?.to_owned());
+        let mut roots = Vec::new();
+        for root in described["roots"].as_array()? {
+            let (location, folder) = (text(&root["location"])?, text(&root["folder"])?);
+            roots.push(Suspects { dialect: dialect?, location, folder });
+        }
+        let masked = match &described["masked"] {
+            Value::Null => None,
+            masked => Some(Masked {
+                dialect: dialect?,
+                location: text(&masked["location"])?,
+                origin: text(&masked["origin"])?,
+            }),
+        };
+        Some(Self { dialect, roots, masked, bucket: described["bucket"].as_bool().unwrap_or_default() })
+    }
+}
 
 /// One examination of one deployment. It spends its token.
 #[derive(Debug)]
@@ -45,39 +78,27 @@ impl Examination {
     #[must_use]
     pub fn run(mut self) -> Report {
         match self.open() {
-            Ok((dialect, roots)) => self.examine(dialect, &roots),
+            Ok(described) => self.examine(&described),
             Err(verdict) => self.row("reach the application", None, verdict),
-        }
-        for (probe, why) in [
-            (
-                "bucket not readable by everybody",
-                "this version does not ask buckets; docs/stores.md says what to check",
-            ),
-            (
-                "clock against the store",
-                "this version does not compare clocks; signed URLs need them to agree to a second",
-            ),
-        ] {
-            self.row(probe, None, Verdict::NotRun(why.to_owned()));
         }
         Report::new(self.rows)
     }
 
-    fn row(&mut self, probe: &'static str, root: Option<&Suspects>, verdict: Verdict) {
-        self.rows.push(Row { probe, root: root.map(|root| root.location.clone()), verdict });
+    pub(super) fn row(&mut self, probe: &'static str, root: Option<&str>, verdict: Verdict) {
+        self.rows.push(Row { probe, root: root.map(str::to_owned), verdict });
     }
 
-    fn open(&self) -> Result<(Dialect, Vec<Suspects>), Verdict> {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn open(&self) -> Result<Described, Verdict> {
         let seen = self.client.open(&self.token);
-        let parsed = seen.as_ref().ok().filter(|seen| seen.status == 200).and_then(|seen| {
-            let described: Value = serde_json::from_slice(&seen.body).ok()?;
-            let dialect: Dialect = described["dialect"].as_str()?.parse().ok()?;
-            let roots = described["roots"].as_array()?.iter().map(|root| {
-                let (location, folder) = (root["location"].as_str()?, root["folder"].as_str()?);
-                Some(Suspects { dialect, location: location.to_owned(), folder: folder.to_owned() })
-            });
-            Some((dialect, roots.collect::<Option<Vec<_>>>()?))
-        });
+        let parsed = seen
+            .as_ref()
+            .ok()
+            .filter(|seen| seen.status == 200)
+            .and_then(|seen| Described::read(&serde_json::from_slice(&seen.body).ok()?));
         parsed.ok_or_else(|| match seen {
             Ok(seen) => Verdict::Faults { seen: seen.describe(), faults: faults::unreached(&seen) },
             Err(error) => Verdict::Faults {
@@ -91,14 +112,34 @@ impl Examination {
         })
     }
 
-    fn examine(&mut self, dialect: Dialect, roots: &[Suspects]) {
+    fn examine(&mut self, described: &Described) {
         self.row("reach the application", None, Verdict::Pass);
+        if let Some(dialect) = described.dialect {
+            self.examine_proxy(dialect, described);
+        }
+        if described.bucket {
+            self.bucket();
+        } else {
+            for probe in [bucket::PRIVATE, bucket::CLOCK] {
+                self.row(probe, None, Verdict::NotRun("there is no bucket".to_owned()));
+            }
+        }
+    }
+
+    fn examine_proxy(&mut self, dialect: Dialect, described: &Described) {
         let proven = self.requests(dialect);
         self.statuses(dialect);
-        for (index, root) in roots.iter().enumerate() {
+        let without = || Verdict::NotRun("without the proof nothing is handed off".to_owned());
+        if let Some(masked) = &described.masked {
+            if proven {
+                self.masked(masked);
+            } else {
+                self.row("hand-off", Some(&masked.location), without());
+            }
+        }
+        for (index, root) in described.roots.iter().enumerate() {
             if !proven {
-                let why = "without the proof nothing is handed off";
-                self.row("hand-off", Some(root), Verdict::NotRun(why.to_owned()));
+                self.row("hand-off", root.label(), without());
                 continue;
             }
             if self.hand_off(index, root) {
@@ -109,7 +150,7 @@ impl Examination {
                 self.missing(index, root);
                 self.links(index, root);
             } else {
-                self.row("files", Some(root), Verdict::NotRun("no file is handed off".to_owned()));
+                self.row("files", root.label(), Verdict::NotRun("no file is handed off".to_owned()));
             }
             self.outside(index, root);
             self.direct(root);
@@ -168,14 +209,14 @@ impl Examination {
         let calls = self.calls(index, Canary::Plain);
         let right = seen.as_ref().is_ok_and(|seen| is(seen, Canary::Plain) && seen.shown().is_none());
         let verdict = judge(&seen, right, |seen| root.not_delivered(seen, calls));
-        self.row("hand-off", Some(root), verdict);
+        self.row("hand-off", root.label(), verdict);
         right
     }
 
     fn escaping(&mut self, index: usize, root: &Suspects) {
         let seen = self.file(index, Canary::Odd, &[]);
         let right = seen.as_ref().is_ok_and(|seen| is(seen, Canary::Odd));
-        self.row("escaping", Some(root), judge(&seen, right, |seen| root.wrong_escaping(seen)));
+        self.row("escaping", root.label(), judge(&seen, right, |seen| root.wrong_escaping(seen)));
     }
 
     fn headers(&mut self, index: usize, root: &Suspects) {
@@ -190,12 +231,12 @@ impl Examination {
                 .collect(),
             _ => vec!["all".to_owned()],
         };
-        self.row("headers", Some(root), judge(&seen, lost.is_empty(), |_| root.headers_lost(&lost)));
+        self.row("headers", root.label(), judge(&seen, lost.is_empty(), |_| root.headers_lost(&lost)));
         let right = seen.as_ref().is_ok_and(|seen| seen.field("content-encoding").is_none());
-        self.row("no compression", Some(root), judge(&seen, right, |_| root.compressed()));
+        self.row("no compression", root.label(), judge(&seen, right, |_| root.compressed()));
         let long = self.client.probe(&format!("long/{index}/plain"), &[]);
         let right = long.as_ref().is_ok_and(|seen| is(seen, Canary::Plain));
-        self.row("long headers", Some(root), judge(&long, right, |_| root.too_long()));
+        self.row("long headers", root.label(), judge(&long, right, |_| root.too_long()));
     }
 
     fn ranges_and_conditions(&mut self, index: usize, root: &Suspects) {
@@ -233,9 +274,9 @@ impl Examination {
             mistaken || field(&other, "etag").as_ref() == Some(tag)
         });
         let tags = pass_if(!shared, || (format!("two files have the entity tag {tag:?}"), root.same_tag()));
-        self.row("ranges", Some(root), ranges);
-        self.row("conditions", Some(root), conditions);
-        self.row("entity tags", Some(root), tags);
+        self.row("ranges", root.label(), ranges);
+        self.row("conditions", root.label(), conditions);
+        self.row("entity tags", root.label(), tags);
     }
 
     fn keep_alive(&mut self, index: usize, root: &Suspects) {
@@ -249,7 +290,7 @@ impl Examination {
                 faults: root.head_has_a_body(),
             },
         };
-        self.row("HEAD on a kept connection", Some(root), verdict);
+        self.row("HEAD on a kept connection", root.label(), verdict);
     }
 
     fn missing(&mut self, index: usize, root: &Suspects) {
@@ -260,7 +301,7 @@ impl Examination {
             0 | 1 => root.missing(),
             _ => vec![root.nginx_error_page()],
         });
-        self.row("missing file", Some(root), verdict);
+        self.row("missing file", root.label(), verdict);
     }
 
     fn links(&mut self, index: usize, root: &Suspects) {
@@ -274,7 +315,7 @@ impl Examination {
                 judge(&seen, right, |_| root.links())
             }
         };
-        self.row("symbolic links", Some(root), verdict);
+        self.row("symbolic links", root.label(), verdict);
     }
 
     fn outside(&mut self, index: usize, root: &Suspects) {
@@ -285,7 +326,7 @@ impl Examination {
         });
         let sent: Vec<_> = sent.collect();
         let verdict = pass_if(sent.is_empty(), || (sent.join("; "), root.outside()));
-        self.row("outside of the folder", Some(root), verdict);
+        self.row("outside of the folder", root.label(), verdict);
     }
 
     fn direct(&mut self, root: &Suspects) {
@@ -297,14 +338,14 @@ impl Examination {
         let open = pass_if(!by_location && !by_folder, || {
             ("the canary is there for everybody".to_owned(), root.public(by_location))
         });
-        self.row("direct access", Some(root), open);
+        self.row("direct access", root.label(), open);
         if root.dialect == Dialect::Nginx {
             let by_nginx = |path: String| self.client.get(&path).is_ok_and(|seen| seen.is_page_of_nginx());
             let taken = by_nginx(format!("{}-sibling/x", root.location))
                 && !by_nginx("/sibling-of-none/x".to_owned());
             let verdict =
                 pass_if(!taken, || ("nginx takes a sibling of the location".to_owned(), root.nginx_slash()));
-            self.row("siblings", Some(root), verdict);
+            self.row("siblings", root.label(), verdict);
         }
     }
 
@@ -313,11 +354,11 @@ impl Examination {
         let carries =
             |seen: &Seen| seen.status == 200 || !seen.body.is_empty() && is_content(seen, Canary::Plain);
         let right = seen.as_ref().is_ok_and(|seen| !carries(seen) && seen.shown().is_none());
-        self.row("status behind a hand-off", Some(root), judge(&seen, right, |_| root.unguarded()));
+        self.row("status behind a hand-off", root.label(), judge(&seen, right, |_| root.unguarded()));
     }
 }
 
-fn pass_if(right: bool, fault: impl FnOnce() -> (String, Vec<Fault>)) -> Verdict {
+pub(super) fn pass_if(right: bool, fault: impl FnOnce() -> (String, Vec<Fault>)) -> Verdict {
     if right {
         return Verdict::Pass;
     }
@@ -326,7 +367,7 @@ fn pass_if(right: bool, fault: impl FnOnce() -> (String, Vec<Fault>)) -> Verdict
     Verdict::Faults { seen, faults }
 }
 
-fn judge(seen: &Answered, right: bool, faults: impl FnOnce(&Seen) -> Vec<Fault>) -> Verdict {
+pub(super) fn judge(seen: &Answered, right: bool, faults: impl FnOnce(&Seen) -> Vec<Fault>) -> Verdict {
     pass_if(right, || match seen {
         Ok(seen) => (seen.describe(), faults(seen)),
         Err(error) => {
@@ -336,7 +377,7 @@ fn judge(seen: &Answered, right: bool, faults: impl FnOnce(&Seen) -> Vec<Fault>)
     })
 }
 
-fn is(seen: &Seen, canary: Canary) -> bool {
+pub(super) fn is(seen: &Seen, canary: Canary) -> bool {
     seen.status == 200 && is_content(seen, canary)
 }
 
@@ -345,7 +386,7 @@ fn is_content(seen: &Seen, canary: Canary) -> bool {
 }
 
 /// Whether a header arrived, spaces apart: Apache takes those between members away.
-fn arrived(seen: &Seen, name: &str, value: &str) -> bool {
+pub(super) fn arrived(seen: &Seen, name: &str, value: &str) -> bool {
     let plain = |text: &str| text.replace(", ", ",");
     seen.headers.get_all(name).iter().any(|line| line.to_str().is_ok_and(|line| plain(line) == plain(value)))
 }

@@ -1,5 +1,6 @@
 //! [`Fault`]: every mistake that is known to be made, and the line that mends it.
 
+mod bucket;
 mod hand_off;
 mod site;
 
@@ -28,11 +29,16 @@ pub(super) struct Suspects {
     pub(super) folder: String,
 }
 
-fn fault(id: &'static str, what: impl Into<String>, mend: impl Into<String>) -> Fault {
+pub(super) fn fault(id: &'static str, what: impl Into<String>, mend: impl Into<String>) -> Fault {
     Fault { id, what: what.into(), mend: mend.into() }
 }
 
 impl Suspects {
+    /// How rows name the root.
+    pub(super) fn label(&self) -> Option<&str> {
+        Some(&self.location)
+    }
+
     fn quoted_folder(&self, end: &str) -> String {
         format!("\"{}{end}\"", self.folder.replace('"', "\\\""))
     }
