@@ -40,6 +40,38 @@
 //! # }
 //! ```
 //!
+//! # A bucket behind the proxy
+//!
+//! With [`MaskedBucket`] the proxy (nginx or Caddy) fetches the file from private object storage: the application signs a
+//! URL that only the proxy sees. The client sees no redirect and no name of the bucket, the bucket sees nothing of the client
+//! but `Range` and conditions. [`ProxyConfig::for_bucket`] renders the configuration.
+//!
+//! ```
+//! use secure_download_accel_redirect::{BucketUpstream, Dialect, MaskedBucket, ProxyConfig, ProxySecret};
+//! use secure_download_presign::{Credentials, S3Bucket, S3Signer};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (access_key, secret_key) = ("access-key", "secret-key");
+//! # let secret = ProxySecret::from_random(&[7; 32]);
+//! let bucket = S3Bucket::aws("eu-central-1", "scans")?;
+//! let upstream = BucketUpstream::new("/_bucket", "https://scans.s3.eu-central-1.amazonaws.com")?;
+//! let caddyfile = ProxyConfig::for_bucket(Dialect::Caddy, &upstream, &secret)?.render();
+//! let signer = S3Signer::new(bucket, Credentials::new(access_key, secret_key)?);
+//! let strategy = MaskedBucket::new(Dialect::Caddy, upstream, signer, secret)?;
+//! # let _ = (strategy, caddyfile);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | nginx | nginx with headers-more | Caddy |
+//! |---|---|---|---|
+//! | the bucket's own headers | hidden by name; `x-amz-meta-*` and others stay visible | hidden | hidden |
+//! | a changed address | followed by its TTL | followed by its TTL | followed within 5 s |
+//! | connections to the bucket | one for each download | one for each download | kept |
+//! | a missing object | 404; 502 if the signer's credentials may not list the bucket | same | same |
+//! | `Content-Disposition` on such an answer | stays | removed | removed |
+//! | a transfer rate | kept | kept | declined |
+//!
 //! # Figures
 //!
 //! Whole files per second handed off, over those streamed through the same proxy: `cargo bench -p benches --bench handoff`,

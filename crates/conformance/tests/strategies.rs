@@ -7,7 +7,9 @@ use http::HeaderValue;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxySecret, Root};
+use secure_download_accel_redirect::{
+    AccelRedirect, BucketUpstream, Dialect, Mapping, MaskedBucket, ProxySecret, Root,
+};
 use secure_download_conformance::strategy::{Laws, samples};
 use secure_download_core::{FirstOf, PROXY_PROOF, Router};
 use secure_download_presign::{Credentials, LocalKey, LocalSigner, Presign, S3Bucket, S3Signer};
@@ -114,6 +116,28 @@ async fn accel_redirect() {
             .await;
         let audited = accel(dialect).tell_audit_id();
         Laws::hands_off(audited).request_field(PROXY_PROOF, proof()).check().await;
+    }
+}
+
+#[tokio::test]
+async fn masked_bucket() {
+    for dialect in [Dialect::Nginx, Dialect::Caddy] {
+        let masked = || {
+            let upstream = BucketUpstream::new("/_bucket", "https://scans.s3.eu-central-1.amazonaws.com");
+            let secret = ProxySecret::new(PROOF).expect("a secret");
+            MaskedBucket::new(dialect, upstream.expect("an origin"), s3(), secret).expect("it can fetch")
+        };
+        let printed = format!("{:?}", masked());
+        for strategy in [masked(), masked().tell_audit_id()] {
+            Laws::hands_off(strategy)
+                .request_field(PROXY_PROOF, proof())
+                .secret(PROOF)
+                .secret(KEY)
+                .secret("X-Amz-Signature")
+                .printed(&printed)
+                .check()
+                .await;
+        }
     }
 }
 

@@ -90,6 +90,7 @@ impl TlsBucket {
     ///
     /// # Panics
     /// If a request panicked.
+    #[must_use]
     pub fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.shared.asked.lock().expect("not poisoned"))
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use futures::future::join_all;
-use http::Method;
 use http::header::RANGE;
+use http::{HeaderName, HeaderValue, Method};
 use secure_download_core::FileKey;
 
-use super::plan::complete;
+use super::plan::{complete, is_query};
 use super::samples::{ODD_KEYS, PLAIN};
 use super::{Kind, Laws, Sample, sample, samples};
 use crate::law::{Verdict, ensure};
@@ -16,7 +16,9 @@ use crate::site::Answer;
 pub(super) async fn own(laws: &Laws) -> Verdict {
     let site = laws.site(sample(PLAIN)?.download());
     let head = laws.head(&Method::GET, &[]);
-    let mut targets: HashMap<String, FileKey> = HashMap::new();
+    // For each field that points anywhere: which keys it tells apart.
+    let mut targets: HashMap<HeaderName, HashMap<String, FileKey>> = HashMap::new();
+    let mut shared: HashMap<HeaderName, String> = HashMap::new();
     for Sample { key, bytes } in samples() {
         let download = Sample { key: key.clone(), bytes: bytes.clone() }.download();
         let answer = site.get(&download, &head).await;
@@ -31,31 +33,30 @@ pub(super) async fn own(laws: &Laws) -> Verdict {
             ensure!(answer.body == bytes, "{key:?} opened another file");
             continue;
         }
-        for target in targets_of(&answer) {
+        for (name, target) in targets_of(&answer) {
             ensure!(
                 target.bytes().all(|byte| byte.is_ascii_graphic()),
                 "{key:?}: the target holds what is no part of a URI: {target:?}"
             );
-            if let Some(other) = targets.insert(target, key.clone()) {
-                return Err(format!("{key:?} and {other:?} open the same file"));
+            if let Some(other) = targets.entry(name.clone()).or_default().insert(target, key.clone()) {
+                shared.insert(name, format!("{key:?} and {other:?} open the same file"));
             }
         }
     }
     laws.logged(&site);
+    let told_apart = targets.is_empty() || targets.keys().any(|name| !shared.contains_key(name));
+    ensure!(told_apart, "{}", shared.into_values().next().unwrap_or_default());
     Ok(())
 }
 
 /// Where a hand-off or a redirect points to. Queries hold what changes with the time and not with the key.
-fn targets_of(answer: &Answer) -> Vec<String> {
-    let sensitive = answer.extra().filter(|(_, value)| value.is_sensitive());
-    let mut targets: Vec<String> =
-        sensitive.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
-    for target in &mut targets {
-        if let Some(end) = target.find('?') {
-            target.truncate(end);
-        }
-    }
-    targets
+fn targets_of(answer: &Answer) -> Vec<(HeaderName, String)> {
+    let sensitive = answer.extra().filter(|(name, value)| value.is_sensitive() && !is_query(name));
+    let path = |value: &HeaderValue| {
+        let target = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        target.split('?').next().unwrap_or_default().to_owned()
+    };
+    sensitive.map(|(name, value)| (name.clone(), path(value))).collect()
 }
 
 pub(super) async fn volumes(laws: &Laws) -> Verdict {
