@@ -203,6 +203,10 @@ async fn conditions_are_about_the_buckets_own_validators() {
             seen.push(answer.status.as_u16());
         }
         assert!([206, 416].iter().all(|status| seen.contains(status)), "{proxy:?} {seen:?}");
+        site.bucket.answer_with(Some(StatusCode::RANGE_NOT_SATISFIABLE));
+        let answer = site.ask("GET", "/masked/file", &["Range: bytes=999999-"]).await;
+        assert_eq!((answer.status.as_u16(), answer.field("content-range")), (416, Some("bytes */300000")));
+        hides_the_bucket(proxy, &answer);
         site.bucket.answer_with(Some(StatusCode::NOT_MODIFIED));
         let answer = site.ask("GET", "/masked/file", &[&format!("If-None-Match: {tag}")]).await;
         assert_eq!(answer.status, 304, "{proxy:?}");

@@ -119,7 +119,9 @@ async fn answer(
             let page = format!("<?xml version=\"1.0\"?><Error>{BUCKET_HOST}</Error>");
             let page = Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed();
             let location = format!("https://{BUCKET_HOST}/?X-Amz-Signature=1");
-            Response::builder().status(status).header("location", location).body(page)?
+            let length = (status == StatusCode::RANGE_NOT_SATISFIABLE).then_some("bytes */300000");
+            let response = Response::builder().status(status).header("location", location);
+            length.into_iter().fold(response, |it, length| it.header("content-range", length)).body(page)?
         }
         None => {
             let stream = TcpStream::connect(shared.store).await?;

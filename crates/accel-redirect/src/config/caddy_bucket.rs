@@ -129,21 +129,17 @@ fn fetching(bucket: &BucketUpstream) -> String {
 "#,
         authority = bucket.authority(),
     );
+    let length = "\t\theader Content-Range {http.reverse_proxy.header.Content-Range}\n";
     for (name, matched, status, says, more) in [
-        ("missing", "404 410", 404, "not found", ""),
-        ("changed", "412", 412, "changed", ""),
-        (
-            "unsatisfiable",
-            "416",
-            416,
-            "no such range",
-            "\t\theader Content-Range {http.reverse_proxy.header.Content-Range}\n",
-        ),
-        ("failed", "300 301 302 303 305 306 307 308 4xx 5xx", 502, "delivery failed", ""),
+        ("missing", "status 404 410", 404, "not found", ""),
+        ("changed", "status 412", 412, "changed", ""),
+        ("beyond", "{\n\t\tstatus 416\n\t\theader Content-Range *\n\t}", 416, "no such range", length),
+        ("unsatisfiable", "status 416", 416, "no such range", ""),
+        ("failed", "status 300 301 302 303 305 306 307 308 4xx 5xx", 502, "delivery failed", ""),
     ] {
         let _ = write!(
             text,
-            r#"	@{name} status {matched}
+            r#"	@{name} {matched}
 	handle_response @{name} {{
 		header -Content-Disposition
 		header Content-Type "text/plain; charset=utf-8"
