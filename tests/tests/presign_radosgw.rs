@@ -1,8 +1,12 @@
 //! Signed URLs, temporary credentials and the least that an application needs, at Ceph's object gateway.
 
+mod demos;
+
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use demo::suite::Bucket;
 use http::{Method, Request, Response};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _};
@@ -25,6 +29,7 @@ async fn ceph() {
     let role = server.role("downloads", ANYTHING);
     temporary_credentials_read_one_object(&server, &role).await;
     the_demos_policy_reads_and_writes(&server, &role).await;
+    the_demos_run_under_their_policy(&server, &role).await;
 }
 
 fn user(server: &Radosgw) -> Credentials {
@@ -178,4 +183,28 @@ async fn the_demos_policy_reads_and_writes(server: &Radosgw, role: &str) {
     );
     let answer = fetch("GET", signed.await.expect("signed").expose(), &[]).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (200, &b"new"[..]));
+}
+
+/// Everything that the demos do, with credentials that may do what `--print-policy` says and no more.
+async fn the_demos_run_under_their_policy(server: &Radosgw, role: &str) {
+    let endpoint = server.endpoint();
+    let arguments = ["--s3-endpoint", endpoint, "--s3-bucket", "private", "--s3-region", "us-east-1"];
+    for name in ["demo-axum", "demo-actix"] {
+        let program = demos::program(name);
+        let printed = Command::new(&program).arg("--print-policy").args(arguments).output().expect("it runs");
+        let policy = S3Policy::read_and_write(&private(server), "demo/").expect("a policy");
+        assert_eq!(String::from_utf8_lossy(&printed.stdout).trim(), policy.as_json());
+        let credentials = assume(server, role, &policy).await;
+        denied("listing", &client(server, &credentials).list_with_delimiter(None).await);
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", credentials.access_key()),
+            ("AWS_SECRET_ACCESS_KEY", credentials.expose_secret_key()),
+            ("AWS_SESSION_TOKEN", credentials.expose_session_token().expect("temporary")),
+        ];
+        let bucket = Bucket { arguments: &arguments, environment: &environment };
+        demo::suite::run_presigned_at(&program, bucket).await;
+        for proxy in ["nginx", "caddy"] {
+            demo::suite::run_masked_at(&program, proxy, bucket).await;
+        }
+    }
 }

@@ -5,8 +5,7 @@ use http::StatusCode;
 use super::links::{make, redeem};
 use super::{Demo, Upload, Visitor};
 
-pub(super) async fn check(program: &str, arguments: &[&str]) {
-    let demo = Demo::start(program, arguments).await;
+pub(super) async fn check(demo: &Demo) {
     let mut alice = Visitor::signed_in(demo.address(), "alice").await;
     let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
     let id = alice.upload(Upload { name: "\u{fc} 1.bin", content: &content }).await;
@@ -28,5 +27,4 @@ pub(super) async fn check(program: &str, arguments: &[&str]) {
     for secret in ["X-Amz-", "Signature"] {
         assert!(!demo.log().contains(secret), "{}", demo.log());
     }
-    demo.stop().await;
 }

@@ -14,27 +14,48 @@ mod shared_links;
 mod uploads;
 mod visitor;
 
-pub use self::presign::run_presigned;
+pub use self::presign::{run_presigned, run_presigned_at};
 pub use self::program::Demo;
 pub use self::shared_links::run_shared_links;
 pub use self::visitor::{Upload, Visitor};
 
-/// Runs everything with a bucket that `proxy` fetches from, and looks for the bucket in all that a visitor sees.
+/// Runs everything with the embedded bucket, which `proxy` fetches from.
 pub async fn run_masked(program: &str, proxy: &str) {
-    let arguments = ["--strategy", "presign", "--mask", "--proxy", proxy, "--proxy-listen", "127.0.0.1:0"];
-    masked::check(program, &arguments).await;
-    run(program, &arguments).await;
+    run_masked_at(program, proxy, Bucket::default()).await;
+    limits::check(program).await;
+}
+
+/// A bucket that is not the demo's own: the arguments that name it, and the variables that hold its credentials.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bucket<'a> {
+    /// Such as `--s3-bucket`, `private`.
+    pub arguments: &'a [&'a str],
+    /// Such as `AWS_ACCESS_KEY_ID`.
+    pub environment: &'a [(&'a str, &'a str)],
+}
+
+/// Runs everything with a bucket that `proxy` fetches from, and looks for the bucket in all that a visitor sees.
+pub async fn run_masked_at(program: &str, proxy: &str, bucket: Bucket<'_>) {
+    let own = ["--strategy", "presign", "--mask", "--proxy", proxy, "--proxy-listen", "127.0.0.1:0"];
+    let demo = Demo::start_with(program, &[&own, bucket.arguments].concat(), bucket.environment).await;
+    masked::check(&demo).await;
+    run_against(&demo).await;
+    demo.stop().await;
 }
 
 /// Runs everything against one demo application, given the path of its program and arguments that choose the strategy.
 pub async fn run(program: &str, arguments: &[&str]) {
     let demo = Demo::start(program, arguments).await;
-    accounts::check(&demo).await;
-    uploads::check(&demo).await;
-    downloads::check(&demo).await;
-    refusals::check(&demo).await;
-    links::check(&demo).await;
+    run_against(&demo).await;
     demo.stop().await;
     limits::check(program).await;
     program::check_starting(program).await;
+}
+
+async fn run_against(demo: &Demo) {
+    accounts::check(demo).await;
+    uploads::check(demo).await;
+    downloads::check(demo).await;
+    refusals::check(demo).await;
+    links::check(demo).await;
 }

@@ -35,21 +35,32 @@ struct Log {
 impl Demo {
     /// Starts the program on a free port and waits until it says where it listens.
     pub async fn start(program: &str, arguments: &[&str]) -> Self {
+        Self::start_with(program, arguments, &[]).await
+    }
+
+    /// The same, with these variables in its environment.
+    pub async fn start_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         // A proxy's workers run as somebody else if the tests are run by root.
         std::fs::set_permissions(data.path(), PermissionsExt::from_mode(0o755)).expect("permissions");
-        Self::start_in(Arc::new(data), program, arguments).await
+        Self::start_in(Arc::new(data), program, arguments, environment).await
     }
 
     /// Starts the program once more, on the same data folder and another port.
     pub async fn start_beside(&self, program: &str, arguments: &[&str]) -> Self {
-        Self::start_in(Arc::clone(&self.data), program, arguments).await
+        Self::start_in(Arc::clone(&self.data), program, arguments, &[]).await
     }
 
-    async fn start_in(data: Arc<TempDir>, program: &str, arguments: &[&str]) -> Self {
+    async fn start_in(
+        data: Arc<TempDir>,
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut child = command(program, &data)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
+            .envs(environment.iter().copied())
             .spawn()
             .expect("the program starts");
         let log = Log::default();
