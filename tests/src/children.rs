@@ -5,6 +5,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running program, ended when dropped.
@@ -52,7 +53,10 @@ pub(crate) fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
 
 /// The first of `count` consecutive ports on which nobody listens, below those that clients are given.
 pub(crate) fn free_ports(count: u16) -> u16 {
-    let seed = u16::try_from(std::process::id() % 90).unwrap_or_default();
+    // Servers of one process that start at the same time must not find the same.
+    static CALLS: AtomicU16 = AtomicU16::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed) % 90;
+    let seed = u16::try_from(std::process::id() % 90).unwrap_or_default() + call;
     (0..90)
         .map(|step| 20_000 + (seed + step * 7) % 90 * 120)
         .find(|first| (*first..first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))

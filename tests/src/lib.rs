@@ -35,7 +35,7 @@ pub use self::http1::Http1;
 pub use self::http2::Http2;
 #[cfg(feature = "stores")]
 pub use self::masked::{
-    Asked, BUCKET_HOST, CertificateAuthority, MaskedSite, MaskingProxy, NameServer, TlsBucket,
+    Asked, BUCKET_HOST, CertificateAuthority, MaskedSite, MaskingProxy, NameServer, TlsBucket, TlsRelay,
 };
 pub use self::program::program;
 pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder};

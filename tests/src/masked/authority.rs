@@ -1,12 +1,13 @@
 //! [`CertificateAuthority`]: makes certificates that nobody but the tests trusts.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// An authority of its own.
 pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
@@ -29,6 +30,37 @@ impl CertificateAuthority {
     #[must_use]
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// A certificate of this name and its key, as files in `folder`.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    #[must_use]
+    pub fn files(&self, name: &str, folder: &Path) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.0).expect("signed");
+        let files = (folder.join("certificate.pem"), folder.join("key.pem"));
+        std::fs::write(&files.0, certificate.pem()).expect("written");
+        std::fs::write(&files.1, key.serialize_pem()).expect("written");
+        files
+    }
+
+    /// What a client of servers with this authority's certificates connects with.
+    ///
+    /// # Panics
+    /// If the authority's own certificate is none.
+    #[must_use]
+    pub fn client(&self) -> TlsConnector {
+        let mut trusted = RootCertStore::empty();
+        trusted.add(self.0.der().clone()).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        TlsConnector::from(Arc::new(config))
     }
 
     /// What a server of this name accepts connections with.

@@ -3,9 +3,11 @@
 mod authority;
 mod bucket;
 mod names;
+mod relay;
 mod site;
 
 pub use self::authority::CertificateAuthority;
 pub use self::bucket::{Asked, TlsBucket};
 pub use self::names::NameServer;
+pub use self::relay::TlsRelay;
 pub use self::site::{BUCKET_HOST, MaskedSite, MaskingProxy};
