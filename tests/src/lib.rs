@@ -10,6 +10,7 @@ mod fetch;
 mod granted;
 mod http1;
 mod http2;
+mod leaks;
 #[cfg(feature = "stores")]
 mod masked;
 mod program;
@@ -33,6 +34,7 @@ pub use self::fetch::{fetch, fetch_with};
 pub use self::granted::granted;
 pub use self::http1::Http1;
 pub use self::http2::Http2;
+pub use self::leaks::leak_in;
 #[cfg(feature = "stores")]
 pub use self::masked::{
     Asked, BUCKET_HOST, CertificateAuthority, MaskedSite, MaskingProxy, NameServer, TlsBucket, TlsRelay,

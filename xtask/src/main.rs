@@ -4,6 +4,7 @@
 mod command;
 mod features;
 mod install;
+mod leaks;
 mod load;
 mod requirements;
 mod test;

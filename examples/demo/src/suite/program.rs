@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use system_tests::leak_in;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -144,8 +145,9 @@ impl Demo {
         self.child.kill().await.expect("killed");
     }
 
-    /// Interrupts it as Ctrl-C does, and sees it end well.
+    /// Interrupts it as Ctrl-C does, and sees it end well, with no secret in its log.
     pub async fn stop(mut self) {
+        assert_eq!(leak_in(&self.log()), None, "in the log");
         let process = rustix::process::Pid::from_raw(self.process_id().cast_signed()).expect("a process");
         rustix::process::kill_process(process, rustix::process::Signal::INT).expect("interrupted");
         let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status");
