@@ -163,7 +163,7 @@ fn rfc3339(time: SystemTime) -> String {
 
 /// Create Container, authorised by Shared Key.
 async fn create_container(endpoint: &str) {
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let date = httpdate::fmt_http_date(SystemTime::now());
     // The verb, and eleven header fields of which none is sent.
     let text = format!(
         "PUT{}x-ms-date:{date}\nx-ms-version:2023-11-03\n/{ACCOUNT}/{ACCOUNT}/{CONTAINER}\nrestype:container",

@@ -7,6 +7,8 @@ mod azurite;
 mod children;
 mod cut;
 mod fetch;
+#[cfg(feature = "stores")]
+mod garage;
 mod granted;
 mod http1;
 mod http2;
@@ -31,6 +33,8 @@ pub use self::answer::Answer;
 pub use self::azurite::Azurite;
 pub use self::cut::cutting;
 pub use self::fetch::{fetch, fetch_with};
+#[cfg(feature = "stores")]
+pub use self::garage::Garage;
 pub use self::granted::granted;
 pub use self::http1::Http1;
 pub use self::http2::Http2;

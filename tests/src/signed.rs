@@ -160,7 +160,8 @@ impl SignedStore {
 
         let expired = self.url("b/secret", Method::GET, now - MINUTE - Duration::from_secs(5)).await;
         let answer = fetch("GET", &expired, &[]).await;
-        assert_eq!(answer.status, 403);
+        // Garage says 400, the others 403.
+        assert!(answer.status.is_client_error(), "{}", answer.status);
         assert!(!contains(&answer.body, &secret));
 
         let answer = fetch("GET", &url, &[]).await;
