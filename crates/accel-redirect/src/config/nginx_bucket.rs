@@ -78,6 +78,7 @@ pub(super) fn locations(config: &ProxyConfig<'_>) -> String {
             r#"
     location @secure_download_{name} {{
         default_type text/plain;
+        error_log stderr crit;
         add_header X-Content-Type-Options nosniff always;
 {more}{clear}        return {status} "{says}\n";
     }}
