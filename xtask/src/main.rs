@@ -3,9 +3,11 @@
 
 mod command;
 mod features;
+mod held_by;
 mod install;
 mod leaks;
 mod load;
+mod mutants;
 mod requirements;
 mod test;
 
@@ -18,6 +20,7 @@ cargo xtask COMMAND
 
   test [--install]   every check and every test; ends with `N passed, N failed`
                      --install fetches the programs that the tests run and that are missing
+  mutants [TEXT]     takes each defence of xtask/mutants.txt out, and shows that its test fails; those that hold TEXT
   load readers       a thousand slow readers of one large file on the demo
   help               this text
 ";
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
     let outcome = match arguments[..] {
         ["test"] => test::run(false),
         ["test", "--install"] => test::run(true),
+        ["mutants"] => mutants::run(""),
+        ["mutants", text] => mutants::run(text),
         ["load", "readers"] => load::readers(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -80,3 +80,25 @@ impl RequestHead {
         self.fields(name).next().is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_do_not_get_through() {
+        let mut headers = HeaderMap::new();
+        for name in ["cookie", "authorization", "proxy-authorization", "x-api-key", "x-accel-redirect"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("hush"));
+        }
+        for name in RequestHead::VISIBLE {
+            headers.insert(name, HeaderValue::from_static("seen"));
+        }
+        let head = RequestHead::new(&Method::GET, &headers);
+        assert_eq!(head.fields.len(), RequestHead::VISIBLE.len());
+        assert!(RequestHead::VISIBLE.into_iter().all(|name| head.single(name).is_some()));
+        let shown = format!("{head:?}");
+        assert!(!shown.contains("hush"), "{shown}");
+        assert_eq!(shown.matches("Sensitive").count(), 1, "the proof is not shown: {shown}");
+    }
+}
