@@ -3,6 +3,7 @@
 
 mod command;
 mod features;
+mod fuzz;
 mod held_by;
 mod install;
 mod leaks;
@@ -21,6 +22,8 @@ cargo xtask COMMAND
   test [--install]   every check and every test; ends with `N passed, N failed`
                      --install fetches the programs that the tests run and that are missing
   mutants [TEXT]     takes each defence of xtask/mutants.txt out, and shows that its test fails; those that hold TEXT
+  fuzz [SECONDS [TEXT]]
+                     each fuzz target for 60 seconds, or as many as are named; needs cargo-fuzz
   load readers       a thousand slow readers of one large file on the demo
   help               this text
 ";
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
         ["test", "--install"] => test::run(true),
         ["mutants"] => mutants::run(""),
         ["mutants", text] => mutants::run(text),
+        ["fuzz"] => fuzz::run_each(60, ""),
+        ["fuzz", seconds] => number(seconds).and_then(|seconds| fuzz::run_each(seconds, "")),
+        ["fuzz", seconds, text] => number(seconds).and_then(|seconds| fuzz::run_each(seconds, text)),
         ["load", "readers"] => load::readers(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
@@ -47,4 +53,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn number(text: &str) -> Result<u32, Failed> {
+    text.parse().map_err(|_| Failed(format!("`{text}` is no number")))
 }

@@ -100,6 +100,11 @@ impl WorkTree {
                 .arg(&tree.folder)
                 .arg("HEAD"),
         )?;
+        // What `cargo xtask test --install` put beside the checkout.
+        let folder = tree.folder.join("target");
+        let linked = fs::create_dir_all(&folder)
+            .and_then(|()| std::os::unix::fs::symlink(root().join("target/tools"), folder.join("tools")));
+        linked.map_err(|error| Failed(format!("cannot link the tools: {error}")))?;
         Ok(tree)
     }
 

@@ -12,6 +12,9 @@ use secure_download::Dialect;
 /// A server that does not listen after so long has failed the test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A server that is asked to stop may take so long.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Every server that the project supports, as it is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyServer {
@@ -128,9 +131,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Asked to stop, a server takes its workers along.
         let asked = Pid::from_raw(self.child.id().cast_signed()).map(|pid| kill_process(pid, Signal::TERM));
-        if !matches!(asked, Some(Ok(()))) {
-            let _ = self.child.kill();
+        let started = Instant::now();
+        // Some wait for clients that never finish.
+        while matches!(asked, Some(Ok(()))) && started.elapsed() < GRACE {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }

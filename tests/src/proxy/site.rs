@@ -28,10 +28,10 @@ const DENIED: &str = "denied";
 
 /// An application, its proxy, and their folders. `/accel/{id}` hands off, else streams; `/alone/{id}` only hands off;
 /// `/stream/{id}` streams.
-#[derive(Debug)]
 pub struct ProxySite {
     // Stopped before its folder goes.
-    proxy: Running,
+    proxy: Option<Running>,
+    start: Box<dyn Fn() -> Running + Send + Sync>,
     app: SocketAddr,
     server: ProxyServer,
     media: PathBuf,
@@ -136,18 +136,37 @@ impl SiteBuilder {
         let app = serve_router(app.merge(self.routes)).await;
 
         let run = folder.path().join("run");
-        let proxy = self.server.start(&run, |listen| {
-            let config = ProxyConfig::new(self.server.dialect(), &mapping, &secret).listen(listen).app(app);
-            let config = config.standalone(&run).expect("a plain name").run_as("www-data");
-            (self.broken)(config.render())
-        });
-        ProxySite { proxy, app, server: self.server, media, _folder: folder }
+        let start = move || {
+            self.server.start(&run, |listen| {
+                let config =
+                    ProxyConfig::new(self.server.dialect(), &mapping, &secret).listen(listen).app(app);
+                let config = config.standalone(&run).expect("a plain name").run_as("www-data");
+                (self.broken)(config.render())
+            })
+        };
+        ProxySite {
+            proxy: Some(start()),
+            start: Box::new(start),
+            app,
+            server: self.server,
+            media,
+            _folder: folder,
+        }
     }
 }
 
 impl std::fmt::Debug for SiteBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SiteBuilder").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ProxySite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxySite")
+            .field("server", &self.server)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,9 +193,25 @@ impl ProxySite {
     }
 
     /// Where the proxy listens.
+    ///
+    /// # Panics
+    /// If it is stopped.
     #[must_use]
     pub fn proxy(&self) -> SocketAddr {
-        self.proxy.address()
+        self.proxy.as_ref().expect("it runs").address()
+    }
+
+    /// Stops the proxy, whatever it is doing.
+    pub fn stop_proxy(&mut self) {
+        self.proxy = None;
+    }
+
+    /// Starts it again, at another address.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_proxy(&mut self) {
+        self.proxy = Some((self.start)());
     }
 
     /// Where the application listens.
