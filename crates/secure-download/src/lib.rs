@@ -99,3 +99,17 @@ pub use secure_download_actix as actix;
 #[cfg(feature = "axum")]
 #[doc(inline)]
 pub use secure_download_axum as axum;
+
+// They show every part, so every feature is on; and they are no part of the package.
+#[cfg(all(
+    doctest,
+    feature = "accel-redirect",
+    feature = "axum",
+    feature = "links",
+    feature = "object_store",
+    feature = "observe-json",
+    feature = "observe-metrics",
+    feature = "observe-tracing",
+    feature = "presign"
+))]
+mod guides;
