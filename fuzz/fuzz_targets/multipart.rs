@@ -31,7 +31,7 @@ fuzz_target!(|input: Input| {
     let download = Download::new(FileKey::parse("a").expect("a key")).content_type(&input.content_type);
     let (answer, body) = ask(strategy, &download, &Method::GET, &headers);
     assert_eq!(answer.headers()["content-length"].to_str().expect("ASCII"), body.len().to_string());
-    let content_type = answer.headers()["content-type"].to_str().expect("ASCII");
+    let content_type = answer.headers().get("content-type").map_or("", |value| value.to_str().expect("ASCII"));
     let Some(boundary) = content_type.strip_prefix("multipart/byteranges; boundary=") else { return };
     assert_eq!(answer.status(), 206);
     assert!((1..=70).contains(&boundary.len()) && boundary.bytes().all(|byte| byte.is_ascii_alphanumeric()));
