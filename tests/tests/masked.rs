@@ -11,6 +11,10 @@ use secure_download::{CachePolicy, Dialect, Download, FileKey};
 use system_tests::{
     Answer, BUCKET_HOST, CertificateAuthority, Http1, MaskedSite, MaskingProxy, ODD_KEYS, TlsBucket,
 };
+use tokio::time::timeout;
+
+/// A proxy that has not looked a name up again after so long never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a client asks of a download and the bucket answers.
 const ASKED: [&str; 6] =
@@ -253,17 +257,26 @@ async fn a_changed_address_is_followed_and_a_wrong_certificate_is_not() {
         let (second_bucket, _) = TlsBucket::start((second, port), tls, site.store.address()).await;
         site.names.change(second);
         // A name is kept for a second by nginx, for five by Caddy.
-        while second_bucket.take_asked().is_empty() {
-            let answer = site.ask("HEAD", "/masked/file", &[]).await;
-            assert_eq!(answer.status, 200, "{proxy:?}");
-        }
+        let followed = async {
+            while second_bucket.take_asked().is_empty() {
+                let answer = site.ask("HEAD", "/masked/file", &[]).await;
+                assert_eq!(answer.status, 200, "{proxy:?}");
+            }
+        };
+        timeout(PATIENCE, followed).await.expect("the new address is asked");
 
         let (third, name) = (Ipv4Addr::new(127, 0, 0, 3), "elsewhere.test");
         let (fourth, stranger) = (Ipv4Addr::new(127, 0, 0, 4), CertificateAuthority::new());
         for (address, tls) in [(third, site.authority.server(name)), (fourth, stranger.server(BUCKET_HOST))] {
             let (impostor, _) = TlsBucket::start((address, port), tls, site.store.address()).await;
             site.names.change(address);
-            while site.ask("HEAD", "/masked/file", &[]).await.status == 200 {}
+            let noticed = async {
+                while site.ask("HEAD", "/masked/file", &[]).await.status == 200 {
+                    let asked = impostor.take_asked();
+                    assert!(asked.is_empty(), "{proxy:?} sent a signed URL to an impostor");
+                }
+            };
+            timeout(PATIENCE, noticed).await.expect("the impostor is found out");
             let answer = site.ask("GET", "/masked/file", &[]).await;
             assert_eq!(answer.status, 502, "{proxy:?}");
             hides_the_bucket(proxy, &answer);
@@ -331,13 +344,16 @@ async fn no_signature_is_written_anywhere() {
         let _ = site.ask("GET", "/masked/file", &[]).await;
         // An address where nobody listens, so that the proxy has something to complain about.
         site.names.change(Ipv4Addr::new(127, 0, 0, 9));
-        loop {
-            let answer = site.ask("GET", "/masked/file", &[]).await;
-            hides_the_bucket(proxy, &answer);
-            if site.bucket.take_asked().is_empty() {
-                break;
+        let unreached = async {
+            loop {
+                let answer = site.ask("GET", "/masked/file", &[]).await;
+                hides_the_bucket(proxy, &answer);
+                if site.bucket.take_asked().is_empty() {
+                    break;
+                }
             }
-        }
+        };
+        timeout(PATIENCE, unreached).await.expect("nobody is asked");
         let written = site.written();
         for asked in ["X-Amz-Signature", "X-Amz-Credential", "a/file"] {
             assert!(!written.contains(asked), "{proxy:?} writes {asked}: {written}");
