@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use http::Response;
-use http::header::{ETAG, HeaderValue};
+use http::header::{ETAG, HeaderName, HeaderValue};
 use secure_download_core::{
     AUDIT_ID, Body, Delivery, DeliveryError, DeliveryStrategy, Download, Grant, Representation, RequestHead,
 };
@@ -121,8 +121,8 @@ impl Shared {
         Ok(target)
     }
 
-    /// The answer, complete, or why this proxy cannot send the file.
-    fn answer(&self, grant: &Grant, head: &RequestHead) -> Result<Response<Body>, &'static str> {
+    /// The answer, or why this proxy cannot send the file.
+    fn answer(&self, grant: &Grant, head: &RequestHead) -> Result<Answer, &'static str> {
         if !self.secret.is_proven_by(head) {
             return Err("the request did not come through the proxy");
         }
@@ -142,23 +142,20 @@ impl Shared {
             // The date that clients see is the proxy's, so date conditions are left to it.
             let file = Representation { length: 0, etag: Some(etag.clone()), last_modified: None };
             if let Some(answer) = grant.plan().precondition(head, &file, SystemTime::now()) {
-                return Ok(answer);
+                return Ok(Answer::Complete(answer));
             }
         }
-        let mut response = Response::new(Body::empty());
-        let headers = response.headers_mut();
-        headers.clone_from(grant.plan().headers());
-        headers.insert(rules.header.clone(), target);
-        if let Some((header, mut rate)) = rate {
-            rate.set_sensitive(true);
-            headers.insert(header, rate);
-        }
-        if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(etag.to_string()).ok()) {
-            headers.insert(ETAG, etag);
-        }
-        response.extensions_mut().insert(Delivery::HandedOff);
-        Ok(response)
+        let etag = etag.and_then(|etag| HeaderValue::try_from(etag.to_string()).ok());
+        Ok(Answer::HandOff { target, rate, etag })
     }
+}
+
+/// What [`Shared::answer`] decided.
+enum Answer {
+    /// Nothing is to be sent.
+    Complete(Response<Body>),
+    /// The plan's headers and these.
+    HandOff { target: HeaderValue, rate: Option<(HeaderName, HeaderValue)>, etag: Option<HeaderValue> },
 }
 
 #[async_trait]
@@ -168,17 +165,29 @@ impl DeliveryStrategy for AccelRedirect {
     }
 
     async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
-        match self.shared.answer(&grant, head) {
-            Ok(mut response) => {
-                if self.tells_audit_id
-                    && response.extensions().get() == Some(&Delivery::HandedOff)
-                    && let Ok(id) = HeaderValue::try_from(grant.audit_id().to_string())
-                {
-                    response.headers_mut().insert(AUDIT_ID, id);
-                }
-                Ok(response)
-            }
-            Err(reason) => Err(grant.decline(NAME, reason)),
+        let (target, rate, etag) = match self.shared.answer(&grant, head) {
+            Ok(Answer::HandOff { target, rate, etag }) => (target, rate, etag),
+            Ok(Answer::Complete(response)) => return Ok(response),
+            Err(reason) => return Err(grant.decline(NAME, reason)),
+        };
+        let audit_id = grant.audit_id();
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        *headers = grant.into_plan().into_headers();
+        headers.insert(self.shared.dialect.rules().header.clone(), target);
+        if let Some((header, mut rate)) = rate {
+            rate.set_sensitive(true);
+            headers.insert(header, rate);
         }
+        if let Some(etag) = etag {
+            headers.insert(ETAG, etag);
+        }
+        if self.tells_audit_id
+            && let Ok(id) = HeaderValue::try_from(audit_id.to_string())
+        {
+            headers.insert(AUDIT_ID, id);
+        }
+        response.extensions_mut().insert(Delivery::HandedOff);
+        Ok(response)
     }
 }

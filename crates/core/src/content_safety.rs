@@ -1,5 +1,7 @@
 //! [`ContentPolicy`]: what a browser may do with uploaded content.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 
@@ -100,7 +102,7 @@ impl ContentPolicy {
         let (top, subtype) = essence.split_once('/').unwrap_or_default();
         // Browsers read every type that ends so as a document.
         let is_media = matches!(top, "audio" | "video") && !subtype.ends_with("xml");
-        let sandbox = match essence.as_str() {
+        let sandbox = match &*essence {
             "application/pdf" => PDF,
             _ if is_media => MEDIA,
             _ => SANDBOX,
@@ -108,7 +110,7 @@ impl ContentPolicy {
         if self.any_type {
             return Judgement { content_type: value, inline: Some(sandbox) };
         }
-        let inline = match essence.as_str() {
+        let inline = match &*essence {
             "application/pdf" => self.pdf,
             "text/plain" => true,
             "image/png"
@@ -164,9 +166,28 @@ fn is_script_or_style(essence: &str) -> bool {
         )
 }
 
+/// Types that need no reading: what most downloads are.
+const COMMON: [&str; 12] = [
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "application/pdf",
+    "application/zip",
+    "application/octet-stream",
+    "text/plain",
+    "text/csv",
+    "video/mp4",
+    "audio/mpeg",
+    "audio/mp4",
+];
+
 /// RFC 9110 section 8.3.1: `type "/" subtype *( OWS ";" OWS name "=" ( token / quoted-string ) )`. Returns the
 /// lower-case essence and the whole value.
-fn parse_media_type(text: &str) -> Option<(String, HeaderValue)> {
+fn parse_media_type(text: &str) -> Option<(Cow<'static, str>, HeaderValue)> {
+    if let Some(common) = COMMON.into_iter().find(|common| *common == text) {
+        return Some((Cow::Borrowed(common), HeaderValue::from_static(common)));
+    }
     let (essence, mut parameters) = match text.split_once(';') {
         Some((essence, rest)) => (essence.trim_end_matches([' ', '\t']), Some(rest)),
         None => (text, None),
@@ -198,7 +219,7 @@ fn parse_media_type(text: &str) -> Option<(String, HeaderValue)> {
             None => return None,
         };
     }
-    Some((essence.to_ascii_lowercase(), HeaderValue::from_str(text).ok()?))
+    Some((Cow::Owned(essence.to_ascii_lowercase()), HeaderValue::from_str(text).ok()?))
 }
 
 /// The position behind the closing quote; printable ASCII only, so that no control byte gets through.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -61,18 +62,44 @@ pub fn content_disposition(disposition: Disposition, filename: &str) -> HeaderVa
         Disposition::Attachment => "attachment",
         Disposition::Inline => "inline",
     };
+    if is_plain_and_safe(filename) {
+        return quoted(kind, filename);
+    }
     let name = safe_filename(filename);
-    let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%');
+    if name.chars().all(is_plain) {
+        return quoted(kind, &name);
+    }
     let mut value = String::with_capacity(64 + 4 * name.len());
     let _ = write!(value, "{kind}; filename=\"");
-    value.extend(name.chars().map(|c| if plain(c) { c } else { '_' }));
+    value.extend(name.chars().map(|c| if is_plain(c) { c } else { '_' }));
     value.push('"');
-    if !name.chars().all(plain) {
-        value.push_str("; filename*=UTF-8''");
-        value.extend(utf8_percent_encode(&name, NOT_ATTR_CHAR));
-    }
+    value.push_str("; filename*=UTF-8''");
+    value.extend(utf8_percent_encode(&name, NOT_ATTR_CHAR));
     debug_assert_eq!(utf8_percent_encode(&value, CONTROLS).count(), 1, "only printable ASCII is written");
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
+}
+
+/// What every client reads alike between quotes.
+fn is_plain(c: char) -> bool {
+    matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%')
+}
+
+/// Whether [`safe_filename`] would leave the name as it is, and it can be sent alone: true of most names.
+fn is_plain_and_safe(name: &str) -> bool {
+    (1..=MAX_LEN).contains(&name.len())
+        && name.chars().all(|c| is_plain(c) && c != '/')
+        && trim(name).len() == name.len()
+        && !is_device_name(name)
+}
+
+/// `kind; filename="name"` in one buffer of exactly its length, which becomes a header value without a copy.
+fn quoted(kind: &str, name: &str) -> HeaderValue {
+    let parts = [kind, "; filename=\"", name, "\""];
+    let mut value = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        value.extend_from_slice(part.as_bytes());
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 /// Makes a file name of any origin safe to save under.
@@ -129,15 +156,16 @@ fn hides_or_reorders(c: char) -> bool {
 /// Names that Windows gives to devices, with any extension
 /// (<https://learn.microsoft.com/windows/win32/fileio/naming-a-file>).
 fn is_device_name(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$") {
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    let is = |device: &str| stem.eq_ignore_ascii_case(device);
+    if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].into_iter().any(is) {
         return true;
     }
-    let number = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
-    number.is_some_and(|rest| {
-        let mut digits = rest.chars();
-        matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³')) && digits.next().is_none()
-    })
+    let Some((kind, number)) = stem.split_at_checked(3) else { return false };
+    let mut digits = number.chars();
+    (kind.eq_ignore_ascii_case("COM") || kind.eq_ignore_ascii_case("LPT"))
+        && matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³'))
+        && digits.next().is_none()
 }
 
 /// Cuts the middle out of a name that is too long: its start and its extension stay.

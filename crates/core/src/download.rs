@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::{ETag, FileKey, Terms};
@@ -61,11 +62,12 @@ pub enum CachePolicy {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Download {
+    // Text is shared, for a record is cloned on every request.
     key: FileKey,
     volume: Option<Cow<'static, str>>,
     version: Option<Cow<'static, str>>,
-    filename: Option<Box<str>>,
-    content_type: Option<Box<str>>,
+    filename: Option<Arc<str>>,
+    content_type: Option<Arc<str>>,
     etag: Option<ETag>,
     last_modified: Option<SystemTime>,
     length: Option<u64>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use http::HeaderValue;
 
 /// An entity tag: an opaque validator of one version of a file.
@@ -83,8 +84,13 @@ impl ETag {
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
+        let before: &[u8] = if self.weak { b"W/\"" } else { b"\"" };
+        let mut value = Vec::with_capacity(before.len() + self.opaque.len() + 1);
+        value.extend_from_slice(before);
+        value.extend_from_slice(self.opaque.as_bytes());
+        value.push(b'"');
         // Only visible ASCII got through the constructors; obs-text tags come from requests and are not sent.
-        HeaderValue::try_from(self.to_string()).unwrap_or(HeaderValue::from_static("W/\"\""))
+        HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("W/\"\""))
     }
 }
 

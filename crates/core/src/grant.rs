@@ -54,6 +54,12 @@ impl Grant {
         &self.plan
     }
 
+    /// As [`Grant::plan`], to build the answer from.
+    #[must_use]
+    pub fn into_plan(self) -> ResponsePlan {
+        self.plan
+    }
+
     /// The terms of record, request and decision together.
     #[must_use]
     pub fn terms(&self) -> Terms {

@@ -47,15 +47,40 @@ impl Representation {
     /// weak until the file has been left alone for two seconds, for the next change might not move its time.
     #[must_use]
     pub fn of_file(length: u64, modified: SystemTime, now: SystemTime) -> Self {
-        let (sign, nanos) = match modified.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => ("", after.as_nanos()),
-            Err(before) => ("-", before.duration().as_nanos()),
+        let opaque = match modified.duration_since(SystemTime::UNIX_EPOCH).map(|age| age.as_nanos()) {
+            Ok(after) => match u64::try_from(after) {
+                Ok(nanos) => hexadecimal(length, nanos),
+                Err(_) => format!("{length:x}-{after:x}").into(),
+            },
+            Err(before) => format!("{length:x}--{:x}", before.duration().as_nanos()).into(),
         };
-        let opaque = format!("{length:x}-{sign}{nanos:x}");
         let settled = now.duration_since(modified).is_ok_and(|age| age >= SETTLED_AFTER);
         let etag = if settled { ETag::strong(opaque) } else { ETag::weak(opaque) };
         Self { length, etag, last_modified: Some(modified) }
     }
+}
+
+/// `{length:x}-{nanos:x}`, without the formatting machinery: every request needs it.
+fn hexadecimal(length: u64, nanos: u64) -> Box<str> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 33];
+    let mut start = text.len();
+    for (number, separator) in [(nanos, Some(b'-')), (length, None)] {
+        let mut rest = number;
+        loop {
+            start -= 1;
+            text[start] = DIGITS[(rest & 0xf) as usize];
+            rest >>= 4;
+            if rest == 0 {
+                break;
+            }
+        }
+        if let Some(separator) = separator {
+            start -= 1;
+            text[start] = separator;
+        }
+    }
+    String::from_utf8_lossy(&text[start..]).into()
 }
 
 /// The headers of a granted download as the client must see them.
@@ -87,7 +112,9 @@ impl ResponsePlan {
         headers.insert(CONTENT_TYPE, judgement.content_type);
         let filename = download.raw_filename().unwrap_or_default();
         headers.insert(CONTENT_DISPOSITION, content_disposition(disposition, filename));
-        headers.extend(policy.common_headers());
+        for (name, value) in policy.common_headers() {
+            headers.insert(name, value);
+        }
         headers.insert(CDN_CACHE_CONTROL, NO_STORE);
         match download.cache_policy() {
             CachePolicy::NoStore => {
@@ -109,6 +136,12 @@ impl ResponsePlan {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// As [`ResponsePlan::headers`], to build an answer from.
+    #[must_use]
+    pub fn into_headers(self) -> HeaderMap {
+        self.headers
     }
 
     /// The answer to a request whose preconditions end it: 304 or 412. `None` if the file is to be sent.
@@ -168,6 +201,11 @@ impl ResponsePlan {
     /// - 15.5.6: every method but GET and HEAD is 405, also one that nobody knows.
     /// - 15.5.13, 15.5.17: 412 and 416 are not stored and say nothing of the file but its length.
     pub fn select(&self, head: &RequestHead, file: &Representation, now: SystemTime) -> Selection {
+        self.clone().into_selection(head, file, now)
+    }
+
+    /// As [`ResponsePlan::select`], with nothing copied.
+    pub fn into_selection(self, head: &RequestHead, file: &Representation, now: SystemTime) -> Selection {
         let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
         if let Some(answer) = self.conditional_answer(head, &validators) {
             return Selection::Answered(answer);
@@ -180,14 +218,16 @@ impl ResponsePlan {
             }
             _ => Ranges::Whole,
         };
+        if ranges == Ranges::Unsatisfiable {
+            return Selection::Answered(self.unsatisfiable(file.length));
+        }
         let mut response = Response::new(());
         let headers = response.headers_mut();
-        headers.clone_from(&self.headers);
+        *headers = self.headers;
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         insert_validators(headers, &validators);
         let parts = match ranges {
-            Ranges::Unsatisfiable => return Selection::Answered(self.unsatisfiable(file.length)),
-            Ranges::Whole => Parts::One(0..file.length),
+            Ranges::Whole | Ranges::Unsatisfiable => Parts::One(0..file.length),
             Ranges::Some(ranges) => {
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 match <[_; 1]>::try_from(ranges) {

@@ -43,7 +43,7 @@ impl ObjectSource {
 
     pub(crate) async fn deliver(
         &self,
-        grant: &Grant,
+        grant: Grant,
         head: &RequestHead,
     ) -> Result<Response<Body>, DeliveryError> {
         let object = Object::named(grant.download(), &self.store)?;
@@ -64,7 +64,8 @@ impl ObjectSource {
         let pinned = object.pin(meta);
 
         let now = SystemTime::now();
-        let sending = match grant.plan().select(head, &pinned.representation(), now) {
+        let rate = grant.terms().rate_limit();
+        let sending = match grant.into_plan().into_selection(head, &pinned.representation(), now) {
             Selection::Answered(response) => return Ok(response),
             Selection::Send(sending) => sending,
         };
@@ -83,7 +84,7 @@ impl ObjectSource {
                 Piece::Opening(Box::pin(async move { pinned.open(range).await }))
             }
         });
-        let body = match grant.terms().rate_limit() {
+        let body = match rate {
             Some(rate) => Body::stream(length, Paced::new(body, rate)),
             None => body,
         };

@@ -153,25 +153,25 @@ impl DeliveryStrategy for Stream {
             Some(Source::Local(_)) if grant.download().version_id().is_some() => {
                 Err(grant.decline(NAME, "a folder has no versions"))
             }
-            Some(Source::Local(source)) => deliver_local(source, &grant, head).await,
+            Some(Source::Local(source)) => deliver_local(source, grant, head).await,
             #[cfg(feature = "object_store")]
-            Some(Source::Object(source)) => source.deliver(&grant, head).await,
+            Some(Source::Object(source)) => source.deliver(grant, head).await,
         }
     }
 }
 
 async fn deliver_local(
     source: &LocalSource,
-    grant: &Grant,
+    grant: Grant,
     head: &RequestHead,
 ) -> Result<Response<Body>, DeliveryError> {
     let file = source.find(grant.download().key()).await?;
+    let rate = grant.terms().rate_limit();
     let now = SystemTime::now();
-    let sending = match grant.plan().select(head, &file.representation(now), now) {
+    let sending = match grant.into_plan().into_selection(head, &file.representation(now), now) {
         Selection::Answered(response) => return Ok(response),
         Selection::Send(sending) => sending,
     };
-    let rate = grant.terms().rate_limit();
     let parts = sending.parts().clone();
     let body = match rate {
         // Small enough for one buffer, which leaves together with the head.

@@ -1,7 +1,7 @@
 //! [`OpenFile`]: one descriptor, for stat and bytes; [`OpenFiles`]: those that transfers share.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 #[cfg(target_os = "linux")]
@@ -52,7 +52,38 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> io::Result<Self> {
+    /// `NotFound` for anything but a regular file.
+    #[cfg(target_os = "linux")]
+    fn of(file: &File) -> io::Result<Self> {
+        use rustix::fs::{FileType, fstat};
+        let stat = fstat(file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(not_regular());
+        }
+        // A time before 1970 counts its nanoseconds from the second before.
+        let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
+        #[allow(clippy::useless_conversion, reason = "another type on other processors")]
+        let nanos = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).unwrap_or_default());
+        let whole = if stat.st_mtime < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(seconds)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(seconds)
+        };
+        let modified = whole.and_then(|time| time.checked_add(nanos));
+        Ok(Self {
+            device_and_inode: Some((stat.st_dev, stat.st_ino)),
+            length: u64::try_from(stat.st_size).unwrap_or_default(),
+            modified: modified.ok_or_else(|| io::Error::other("a time that no clock can show"))?,
+        })
+    }
+
+    /// `NotFound` for anything but a regular file.
+    #[cfg(not(target_os = "linux"))]
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(not_regular());
+        }
         #[cfg(unix)]
         let device_and_inode = {
             use std::os::unix::fs::MetadataExt as _;
@@ -62,6 +93,10 @@ impl Stamp {
         let device_and_inode = None;
         Ok(Self { device_and_inode, length: metadata.len(), modified: metadata.modified()? })
     }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "not a regular file")
 }
 
 /// A body being read into one buffer.
@@ -132,11 +167,8 @@ impl OpenFile {
     /// # Errors
     /// `NotFound` for anything but a regular file.
     pub(super) fn new(file: File, reads: Reads) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "not a regular file"));
-        }
-        Ok(Self { file, stamp: Stamp::of(&metadata)?, reads, offered_in: Weak::new() })
+        let stamp = Stamp::of(&file)?;
+        Ok(Self { file, stamp, reads, offered_in: Weak::new() })
     }
 
     pub(crate) fn representation(&self, now: SystemTime) -> Representation {
@@ -195,7 +227,7 @@ impl OpenFile {
     /// # Errors
     /// If the file was written to or cut since it was opened.
     pub(super) fn unchanged(&self) -> io::Result<()> {
-        if Stamp::of(&self.file.metadata()?)? == self.stamp {
+        if Stamp::of(&self.file)? == self.stamp {
             Ok(())
         } else {
             Err(io::Error::other("the file was changed while it was being sent"))
