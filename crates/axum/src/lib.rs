@@ -3,6 +3,7 @@
 //! - [`download`] is a route for apps whose files are named by one path parameter.
 //! - [`Head`] is an extractor for apps with a handler of their own; the gate's response is an axum response as it is.
 //! - [`DownloadListener`] for [`axum::serve`](fn@axum::serve) bounds what slow readers hold and cuts those that stopped reading.
+//! - [`serve`] takes its place where thousands of clients are slow: it holds less for each.
 //! - [`compressible`] keeps compression layers away from downloads.
 //!
 //! ```
@@ -38,10 +39,12 @@ mod compression;
 mod head;
 mod listener;
 mod route;
+mod serve;
 
 pub use self::compression::compressible;
 pub use self::head::Head;
 pub use self::listener::{DownloadListener, PeerAddr};
 pub use self::route::download;
+pub use self::serve::serve;
 #[doc(inline)]
 pub use secure_download_tcp::StallGuard;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use demo::{Options, Site};
-use secure_download::axum::DownloadListener;
+use secure_download::axum::{DownloadListener, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -35,7 +35,7 @@ fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
         let stall = Duration::from_secs(options.stall_seconds.get());
         let listener = DownloadListener::new(listener).stall_timeout(stall);
         tokio::select! {
-            served = axum::serve(listener, routes::router(site)) => Ok(served?),
+            never = serve(listener, routes::router(site)) => match never {},
             () = stopped => Ok(()),
         }
     });
