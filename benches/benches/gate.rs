@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{Method, Response};
-use secure_download::{Body, DeliveryError, DeliveryStrategy, FirstOf, Grant, RequestHead};
+use secure_download::{
+    AccelRedirect, Body, Credentials, DeliveryError, DeliveryStrategy, Dialect, Download, FirstOf, Gate,
+    Grant, Mapping, Presign, ProxySecret, RequestHead, Root, S3Bucket, S3Signer,
+};
 use tokio::runtime::Runtime;
 
 /// Answers with the plan's headers and no bytes.
@@ -17,7 +20,7 @@ impl DeliveryStrategy for Headers {
 
     async fn deliver(&self, grant: Grant, _: &RequestHead) -> Result<Response<Body>, DeliveryError> {
         let mut response = Response::new(Body::empty());
-        response.headers_mut().clone_from(grant.plan().headers());
+        *response.headers_mut() = grant.into_plan().into_headers();
         Ok(response)
     }
 }
@@ -38,7 +41,31 @@ fn bench(criterion: &mut Criterion) {
     group.bench_function("granted, first of one", |bencher| {
         bencher.to_async(&runtime).iter(|| first_of.serve(&benches::OWNER, "a", &get));
     });
+    let accel = accel();
+    let proven = benches::head(&Method::GET, "x-secure-download-proof", SECRET);
+    group.bench_function("granted, handed off to nginx", |bencher| {
+        bencher.to_async(&runtime).iter(|| accel.serve(&benches::OWNER, "a", &proven));
+    });
+    let presign = presign();
+    group.bench_function("granted, redirected to S3", |bencher| {
+        bencher.to_async(&runtime).iter(|| presign.serve(&benches::OWNER, "a", &get));
+    });
     group.finish();
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn accel() -> Gate<Option<benches::User>, Download> {
+    let root = Root::new("/_protected/files", "/srv/files").expect("a root");
+    let mapping = Mapping::new([root]).expect("a mapping");
+    let secret = ProxySecret::new(SECRET).expect("a secret");
+    benches::gate(AccelRedirect::new(Dialect::Nginx, mapping, secret), &["a"])
+}
+
+fn presign() -> Gate<Option<benches::User>, Download> {
+    let bucket = S3Bucket::aws("eu-central-1", "scans").expect("a bucket");
+    let credentials = Credentials::new("AKIDEXAMPLE", SECRET).expect("complete");
+    benches::gate(Presign::new(S3Signer::new(bucket, credentials)), &["a"])
 }
 
 criterion_group!(benches, bench);

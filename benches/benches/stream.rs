@@ -1,8 +1,21 @@
-//! Streaming by size, gate included, from a warm page cache. `cargo bench -p benches --bench stream`
+//! Streaming by size, gate included, from a warm page cache; others, without a gate, beside it.
+//! `cargo bench -p benches --bench stream`
 
+use std::fs::File;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use http::Method;
+use http::header::HeaderMap;
+use http::{Method, Request, Response};
+use http_body::Body as HttpBody;
+use http_serve::ChunkedReadFile;
+use object_store::local::LocalFileSystem;
+use secure_download::{Body, Stream};
 use tokio::runtime::Runtime;
+use tower_http::services::ServeFile;
+use tower_service::Service as _;
 
 const SIZES: [(&str, usize); 4] =
     [("1 KB", 1 << 10), ("46 KB", 46_287), ("1 MB", 1 << 20), ("100 MB", 100 << 20)];
@@ -29,7 +42,31 @@ fn bench(criterion: &mut Criterion) {
     }
     group.finish();
 
+    let store = LocalFileSystem::new_with_prefix(root.path()).expect("a folder");
+    let by_store = benches::gate(Stream::object_store(Arc::new(store)), &names);
+    let mut group = criterion.benchmark_group("others");
+    for (name, _) in &SIZES[..3] {
+        group.bench_function(BenchmarkId::new("Stream::object_store", name), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || benches::drain(by_store.serve(&benches::OWNER, name, &get).await).await);
+        });
+        let path = root.path().join(name);
+        group.bench_function(BenchmarkId::new("tower-http ServeFile", name), |bencher| {
+            let served = || ServeFile::new(&path).call(request(Method::GET));
+            bencher.to_async(&runtime).iter(async || take(served().await.expect("an answer")).await);
+        });
+        group.bench_function(BenchmarkId::new("http-serve", name), |bencher| {
+            bencher.to_async(&runtime).iter(async || take(by_http_serve(&path, &request(Method::GET))).await);
+        });
+    }
+    group.finish();
+
     let mut group = criterion.benchmark_group("stream, no body");
+    group.bench_function("HEAD by ServeFile", |bencher| {
+        let mut file = ServeFile::new(root.path().join("46 KB"));
+        bencher.to_async(&runtime).iter(|| file.call(request(Method::HEAD)));
+    });
     for (name, method, field, value) in [
         ("HEAD", Method::HEAD, "", ""),
         ("304", Method::GET, "if-none-match", "*"),
@@ -41,6 +78,33 @@ fn bench(criterion: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+fn request(method: Method) -> Request<Body> {
+    Request::builder().method(method).body(Body::empty()).expect("a request")
+}
+
+/// As its documentation shows it.
+fn by_http_serve(
+    path: &std::path::Path,
+    request: &Request<Body>,
+) -> Response<impl HttpBody<Data = Bytes, Error = BoxError>> {
+    let file = tokio::task::block_in_place(|| {
+        ChunkedReadFile::<Bytes, BoxError>::new(File::open(path)?, HeaderMap::new())
+    });
+    http_serve::serve(file.expect("a file"), request)
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// As [`benches::drain`], of any body.
+async fn take<B: HttpBody<Data = Bytes>>(response: Response<B>) -> usize {
+    let mut body = pin!(response.into_body());
+    let mut count = 0;
+    while let Some(Ok(frame)) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        count += frame.data_ref().map_or(0, Bytes::len);
+    }
+    count
 }
 
 criterion_group!(benches, bench);

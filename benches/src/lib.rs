@@ -1,5 +1,7 @@
 //! What the benches share: a gate as an application builds it, and a client that takes every byte.
 
+mod user;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -9,24 +11,28 @@ use secure_download::{
     signed_in,
 };
 
-/// The subject of every bench.
-#[derive(Debug, Clone, Copy)]
-pub struct User {
-    /// Compared by the authorizer.
-    pub id: u64,
-}
-
-/// The one user who may download.
-pub const OWNER: Option<User> = Some(User { id: 7 });
+pub use self::user::{OWNER, User};
 
 /// A gate over files named by their keys, with an async authorizer and an observer.
 #[must_use]
 pub fn gate(strategy: impl DeliveryStrategy + 'static, keys: &[&str]) -> Gate<Option<User>, Download> {
-    let catalog: HashMap<String, Download> = keys
-        .iter()
-        .filter_map(|key| FileKey::parse(key).ok())
+    gate_over(strategy, catalog(keys))
+}
+
+/// A row for each key, named by it.
+pub fn catalog(keys: &[impl AsRef<str>]) -> HashMap<String, Download> {
+    keys.iter()
+        .filter_map(|key| FileKey::parse(key.as_ref()).ok())
         .map(|key| (key.to_string(), Download::new(key).filename("scan.png").content_type("image/png")))
-        .collect();
+        .collect()
+}
+
+/// A gate over these rows, with an async authorizer and an observer.
+#[must_use]
+pub fn gate_over(
+    strategy: impl DeliveryStrategy + 'static,
+    catalog: HashMap<String, Download>,
+) -> Gate<Option<User>, Download> {
     let authorizer = authorize_with(|user: &User, _: &Download| {
         let id = user.id;
         async move { Ok(Decision::allow_if(id == 7)) }

@@ -24,7 +24,11 @@ cargo xtask COMMAND
   mutants [TEXT]     takes each defence of xtask/mutants.txt out, and shows that its test fails; those that hold TEXT
   fuzz [SECONDS [TEXT]]
                      each fuzz target for 60 seconds, or as many as are named; needs cargo-fuzz
-  load readers       a thousand slow readers of one large file on the demo
+  load compare       servers beside each other: processor time, requests per second, latency; needs nginx and wrk
+  load handoff       files handed off to nginx, and streamed through it
+  load cold          small requests beside downloads that the disk has to be asked for
+  load scaling       a request beside many rows and many idle downloads
+  load readers       thousands of slow readers of one large file on the demo
   help               this text
 ";
 
@@ -39,6 +43,10 @@ fn main() -> ExitCode {
         ["fuzz"] => fuzz::run_each(60, ""),
         ["fuzz", seconds] => number(seconds).and_then(|seconds| fuzz::run_each(seconds, "")),
         ["fuzz", seconds, text] => number(seconds).and_then(|seconds| fuzz::run_each(seconds, text)),
+        ["load", "compare", ref only @ ..] => load::compare(only),
+        ["load", "handoff"] => load::handoff(),
+        ["load", "cold"] => load::cold(),
+        ["load", "scaling"] => load::scaling(),
         ["load", "readers"] => load::readers(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -1,0 +1,67 @@
+//! `cargo xtask load handoff`: whole files per second through one nginx, handed off to it and streamed through it.
+
+use std::fs;
+use std::path::Path;
+
+use super::compare::{SIZES, Size, file_name, write_files};
+use super::report::{self, Table, digits, median};
+use super::server::{Server, free_address};
+use super::wrk::Seen;
+use crate::command::Failed;
+
+const ROUNDS: usize = 3;
+
+pub(crate) fn run(programs: &Path, folder: &Path) -> Result<(), Failed> {
+    let files = write_files(folder)?;
+    let run = folder.join("handoff");
+    fs::create_dir_all(&run).map_err(|error| Failed(format!("{}: {error}", run.display())))?;
+    let address = free_address()?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let arguments = ["handoff", &text(&files), &address.to_string(), &text(&run)];
+    let app = Server::start(&programs.join("compared"), &arguments)?;
+    let nginx = Server::nginx(&run.join("nginx.conf"), address)?;
+
+    let mut table = Table::new([
+        "file",
+        "handed off, requests/s",
+        "streamed through, requests/s",
+        "ratio",
+        "processor time of nginx and application, ratio",
+    ]);
+    for size in &SIZES {
+        let (mut handed_off, mut streamed) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            handed_off.push(measure(&app, &nginx, "files", size, folder)?);
+            streamed.push(measure(&app, &nginx, "streamed", size, folder)?);
+        }
+        let rates = |runs: &[Run]| digits(median(runs.iter().map(|run| run.rate).collect()));
+        let ratio = |value: fn(&Run) -> f64| {
+            let ratios = handed_off.iter().zip(&streamed).map(|(one, other)| value(one) / value(other));
+            digits(median(ratios.collect()))
+        };
+        table.row([
+            size.name.to_owned(),
+            rates(&handed_off),
+            rates(&streamed),
+            ratio(|run| run.rate),
+            ratio(|run| run.cost),
+        ]);
+    }
+    println!("{table}");
+    report::replace("handoff", &table.to_string())
+}
+
+struct Run {
+    rate: f64,
+    /// Processor time of both for a request.
+    cost: f64,
+}
+
+fn measure(app: &Server, nginx: &Server, route: &str, size: &Size, folder: &Path) -> Result<Run, Failed> {
+    let used = || Ok((app.processor_time()? + nginx.processor_time()?).as_secs_f64());
+    let before = used()?;
+    let url = format!("http://{}/{route}/{}", nginx.address(), file_name(size));
+    let seen: Seen = size.load.run(folder, &url)?;
+    let requests = seen.whole_files(size.bytes);
+    Ok(Run { rate: requests / seen.seconds, cost: (used()? - before) / requests })
+}
