@@ -1,6 +1,8 @@
 //! The project's own commands: `cargo xtask help`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
+mod api;
+mod ci;
 mod command;
 mod features;
 mod fuzz;
@@ -9,6 +11,7 @@ mod install;
 mod leaks;
 mod load;
 mod mutants;
+mod package;
 mod requirements;
 mod test;
 
@@ -21,6 +24,9 @@ cargo xtask COMMAND
 
   test [--install]   every check and every test; ends with `N passed, N failed`
                      --install fetches the programs that the tests run and that are missing
+  ci                 what a release needs besides: each feature alone, licences and sources, public surfaces, packages
+                     and a project built from them; needs cargo-deny and cargo-public-api
+  api                writes the public surfaces down in docs/api
   mutants [TEXT]     takes each defence of xtask/mutants.txt out, and shows that its test fails; those that hold TEXT
   fuzz [SECONDS [TEXT]]
                      each fuzz target for 60 seconds, or as many as are named; needs cargo-fuzz
@@ -38,6 +44,8 @@ fn main() -> ExitCode {
     let outcome = match arguments[..] {
         ["test"] => test::run(false),
         ["test", "--install"] => test::run(true),
+        ["ci"] => ci::run(),
+        ["api"] => api::check(true),
         ["mutants"] => mutants::run(""),
         ["mutants", text] => mutants::run(text),
         ["fuzz"] => fuzz::run_each(60, ""),

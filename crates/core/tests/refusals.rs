@@ -5,11 +5,12 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::executor::block_on;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secure_download_core::{
-    ContentPolicy, CrossOriginPolicy, Decision, DeliveryError, Denial, Download, Gate, Grant, Masking,
-    Reason, RefusalPage, RequestHead, find_with, signed_in,
+    Authorizer, BoxError, ContentPolicy, CrossOriginPolicy, Decision, DeliveryError, Denial, Download, Gate,
+    Grant, Masking, Reason, RefusalPage, RequestHead, find_with, signed_in,
 };
 use support::{Answer, Strategy, allow, boxed, file, get, head, memory, one, refused};
 
@@ -178,6 +179,22 @@ fn the_gates_own_headers_win_over_the_pages() {
     }
 }
 
+/// An authorizer that cannot say.
+struct Undecided {
+    fails_to_admit: bool,
+}
+
+#[async_trait]
+impl Authorizer<(), Download> for Undecided {
+    async fn admits(&self, (): &()) -> Result<Decision, BoxError> {
+        if self.fails_to_admit { Err(boxed("hunter2")) } else { Ok(Decision::Allow) }
+    }
+
+    async fn authorize(&self, (): &(), _: &Download) -> Result<Decision, BoxError> {
+        Err(boxed("hunter2"))
+    }
+}
+
 #[test]
 fn errors_never_grant_and_never_show() {
     let failing = |retry_after| {
@@ -195,8 +212,13 @@ fn errors_never_grant_and_never_show() {
             .strategy(Strategy("failing", failing(retry_after)))
             .build()
     };
+    let authorizer = |fails_to_admit| {
+        Gate::builder(one(file("a"))).authorizer(Undecided { fails_to_admit }).strategy(memory(b"x")).build()
+    };
     for (case, gate, after) in [
         ("catalog", catalog, "5"),
+        ("authorizer", authorizer(false), "5"),
+        ("authorizer, before the look-up", authorizer(true), "5"),
         ("store", store(None), "5"),
         ("store, zero", store(Some(Duration::ZERO)), "1"),
         ("store, whole", store(Some(Duration::from_secs(30))), "30"),
