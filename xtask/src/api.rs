@@ -90,14 +90,17 @@ fn surface(package: &str) -> Result<String, Failed> {
 fn foreign(surface: &str) -> BTreeSet<&str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut crates = BTreeSet::new();
-    for (at, _) in surface.match_indices("::") {
-        let start = surface[..at].rfind(|c: char| !is_name(c)).map_or(0, |before| before + 1);
-        let name = &surface[start..at];
-        let begins = !surface[..start].ends_with("::");
-        // Types begin with a capital: `Self::Error` is no crate.
-        let lower = name.starts_with(|c: char| c.is_ascii_lowercase());
-        if begins && lower && !name.starts_with("secure_download") && !FOREIGN.contains(&name) {
-            crates.insert(name);
+    // What macros leave behind is nobody's to name.
+    for surface in surface.lines().filter(|line| !line.contains("::__private")) {
+        for (at, _) in surface.match_indices("::") {
+            let start = surface[..at].rfind(|c: char| !is_name(c)).map_or(0, |before| before + 1);
+            let name = &surface[start..at];
+            let begins = !surface[..start].ends_with("::");
+            // Types begin with a capital: `Self::Error` is no crate.
+            let lower = name.starts_with(|c: char| c.is_ascii_lowercase());
+            if begins && lower && !name.starts_with("secure_download") && !FOREIGN.contains(&name) {
+                crates.insert(name);
+            }
         }
     }
     crates

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,6 +23,8 @@ enum Store {
     Unlimited,
     FailsToReserve,
     FailsToCommit,
+    /// Commits when it is asked once more.
+    TakesItsTime,
 }
 
 struct Limit(Store, Log);
@@ -35,7 +38,7 @@ impl UsageLimit<(), Download> for Limit {
             Store::Spent => Ok(Use::Spent),
             Store::Unlimited => Ok(Use::Unlimited),
             Store::FailsToReserve => Err(boxed("the store is down")),
-            Store::Works | Store::FailsToCommit => {
+            Store::Works | Store::TakesItsTime | Store::FailsToCommit => {
                 self.1.note("reserve");
                 Ok(Use::Reserved(Box::new(Reserved(self.0, self.1.clone()))))
             }
@@ -47,7 +50,7 @@ impl UsageLimit<(), Download> for Limit {
             Store::Spent => Ok(Availability::Spent),
             Store::Unlimited => Ok(Availability::Unlimited),
             Store::FailsToReserve => Err(boxed("the store is down")),
-            Store::Works | Store::FailsToCommit => Ok(Availability::Limited),
+            Store::Works | Store::TakesItsTime | Store::FailsToCommit => Ok(Availability::Limited),
         }
     }
 }
@@ -55,6 +58,14 @@ impl UsageLimit<(), Download> for Limit {
 #[async_trait]
 impl Reservation for Reserved {
     async fn commit(self: Box<Self>) -> Result<(), BoxError> {
+        if self.0 == Store::TakesItsTime {
+            let mut asked = false;
+            std::future::poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                if std::mem::replace(&mut asked, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
         self.1.note("commit");
         if self.0 == Store::FailsToCommit { Err(boxed("the store went down")) } else { Ok(()) }
     }
@@ -114,14 +125,16 @@ fn a_use_is_spent_by_what_leaves_and_returned_otherwise() {
 
 #[test]
 fn no_byte_leaves_before_the_use_is_spent() {
-    let log = Log::default();
-    let gate = gate(Store::Works, memory(b"text"), &log);
-    let mut body = block_on(gate.serve(&(), "known", &get())).into_body();
-    assert_eq!(log.take(), ["reserve"], "nothing was sent yet");
-    assert_eq!(next(&mut body).expect("a chunk").expect("bytes"), "tex");
-    assert_eq!(log.take(), ["commit"]);
-    drop(body);
-    assert!(log.take().is_empty(), "a transfer that was cut has spent its use");
+    for store in [Store::Works, Store::TakesItsTime] {
+        let log = Log::default();
+        let gate = gate(store, memory(b"text"), &log);
+        let mut body = block_on(gate.serve(&(), "known", &get())).into_body();
+        assert_eq!(log.take(), ["reserve"], "nothing was sent yet");
+        assert_eq!(next(&mut body).expect("a chunk").expect("bytes"), "tex");
+        assert_eq!(log.take(), ["commit"]);
+        drop(body);
+        assert!(log.take().is_empty(), "a transfer that was cut has spent its use");
+    }
 }
 
 #[test]
