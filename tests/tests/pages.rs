@@ -1,0 +1,45 @@
+//! The demos' pages in Chromium, as people use them: the scripts in `tests/browser` drive it.
+//!
+//! `SCREENSHOTS=FOLDER cargo test -p system-tests --test pages -- axum` also keeps a picture of every page.
+
+mod demos;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use demo::suite::Demo;
+use system_tests::program;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/main.mjs");
+
+/// In bytes; larger uploads are refused.
+const MAX_UPLOAD: &str = "31457280";
+
+const PATIENCE: Duration = Duration::from_secs(300);
+
+async fn drive(name: &str) {
+    let demo = Demo::start(&demos::program(name), &["--max-upload", MAX_UPLOAD]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = program("node")
+        .arg(SCRIPT)
+        .arg(format!("http://{}", demo.address()))
+        .arg(folder.path())
+        .arg(MAX_UPLOAD)
+        .stdin(Stdio::null())
+        .output();
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("an end").expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    demo.stop().await;
+}
+
+#[tokio::test]
+async fn axum() {
+    drive("demo-axum").await;
+}
+
+#[tokio::test]
+async fn actix() {
+    drive("demo-actix").await;
+}
