@@ -2,18 +2,19 @@
 
 use std::future::ready;
 
-use actix_multipart::Multipart;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, Route};
 use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
-use futures_util::StreamExt as _;
-use http::{HeaderValue, Method, StatusCode, header::ALLOW};
+use http::header::{ALLOW, CONTENT_DISPOSITION};
+use http::{HeaderValue, Method, StatusCode};
+use multer::{Multipart, parse_boundary};
 use secure_download::actix::{Delivered, Fields, Head};
+use send_wrapper::SendWrapper;
 use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
@@ -111,11 +112,17 @@ async fn receive(
         Ok(user) => user,
         Err(page) => return page,
     };
-    let mut form = Multipart::new(request.headers(), payload);
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Ok(boundary) = parse_boundary(content_type.unwrap_or_default()) else {
+        return site.upload_without_file();
+    };
+    // Not actix's own parser: it takes no file of a type `multipart/...`, which browsers call saved web pages. This one
+    // asks for a stream that could change threads; here none does.
+    let mut form = Multipart::new(SendWrapper::new(payload), boundary);
     // Limited too: what never comes to a part would be collected for ever.
-    while let Ok(Some(Ok(part))) = timeout(site.patience(), form.next()).await {
+    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
         if part.name() == Some("file") {
-            // Taken apart by the site: browsers, curl and actix's parser differ about quotes in names.
+            // Taken apart by the site: browsers, curl and the parser differ about quotes in names.
             let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
             let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
             return site.upload(&user, disposition, part).await;

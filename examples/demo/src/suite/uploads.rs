@@ -41,6 +41,16 @@ pub(super) async fn check(demo: &Demo) {
     }
     assert_eq!(alice.listed().await, before, "nothing stays of what was refused");
 
+    // What a browser calls a saved web page. Only the file itself decides what it is.
+    let page = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mht\"\r\n\
+        Content-Type: multipart/related; boundary=y\r\n\r\n--y\r\n\r\na\r\n--y--\r\n--x--\r\n";
+    let saved = alice.send("/upload", &["Content-Type: multipart/form-data; boundary=x"], page).await;
+    assert_eq!((saved.status, saved.field("location")), (StatusCode::SEE_OTHER, Some("/")));
+    let id = alice.listed().await.swap_remove(0);
+    let saved = alice.get(&format!("/files/{id}")).await;
+    assert_eq!(saved.body, b"--y\r\n\r\na\r\n--y--"[..]);
+    alice.post(&format!("/files/{id}/delete"), &[]).await;
+
     let id = alice.upload(Upload { name: "empty.txt", content: b"" }).await;
     let empty = alice.get(&format!("/files/{id}")).await;
     assert_eq!((empty.status, empty.body.len()), (StatusCode::OK, 0));
