@@ -1,22 +1,25 @@
-// Whatever somebody uploads, no script of theirs runs at this site: opened directly, downloaded, framed or embedded.
+// Whatever somebody uploads, no script of theirs runs at this site: opened directly, framed or embedded, from the site itself
+// and from others.
 
 import assert from "node:assert/strict";
 
+import { startForeignSite } from "./foreign.mjs";
 import { addressOf, openPage, signIn, upload } from "./site.mjs";
 
-const SCRIPT = "fetch('/healthz?ran'); document.title = 'ran'; top.postMessage('ran', '*'); alert('ran');";
+const SCRIPT = "top.postMessage('ran', '*'); document.title = 'ran'; fetch('/healthz?ran'); alert('ran');";
 const SVG = `<svg xmlns="http://www.w3.org/2000/svg" onload="${SCRIPT}"><script>${SCRIPT}</script></svg>`;
 const XHTML = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title><script>${SCRIPT}</script></head><body/></html>`;
 const HTML = `<!doctype html><title>x</title><img src="x" onerror="${SCRIPT}"><script>${SCRIPT}</script>`;
 
-const FILES = [
+const DOCUMENTS = [["text/html", HTML], ["image/svg+xml", SVG], ["application/xhtml+xml", XHTML]];
+
+const DOWNLOADED = [
   ["page.html", "text/html", HTML],
   ["drawing.svg", "image/svg+xml", SVG],
   ["page.xhtml", "application/xhtml+xml", XHTML],
   ["page.xml", "text/xml", XHTML],
   ["script.js", "text/javascript", SCRIPT],
   ["module.mjs", "text/javascript", SCRIPT],
-  ["page.txt", "text/html", HTML],
   ["page.pdf", "application/pdf", HTML],
   ["page.jpg", "image/jpeg", HTML],
   ["drawing.png", "image/svg+xml", SVG],
@@ -26,8 +29,15 @@ const FILES = [
   ["page.shtml", "text/html", HTML],
   ["page.mht", "multipart/related", HTML],
 ];
+// Shown, if one asks for it: as what they are.
+const SHOWN = [
+  ["page.txt", "text/html", HTML],
+  ["text.txt", "text/html", `text\n${HTML}`],
+  ["script.txt", "text/javascript", SCRIPT],
+  ["picture.gif", "image/gif", `GIF89a=1;${SCRIPT}`],
+];
 
-// Each way to make a browser take a file for a document or a script.
+// Each way to make a browser take a file for a document.
 const EMBEDDINGS = [
   (address) => `<iframe src="${address}"></iframe>`,
   (address) => `<iframe srcdoc="<iframe src='${address}'></iframe>"></iframe>`,
@@ -47,55 +57,63 @@ export async function hostileFiles({ browser, url }) {
   });
   const page = await openPage(context);
   await signIn(page, url, "alice");
-  await upload(page, ...FILES.map(([name, mimeType, content]) => ({ name, mimeType, buffer: Buffer.from(content) })));
+  const files = [...DOWNLOADED, ...SHOWN];
+  await upload(page, ...files.map(([name, mimeType, content]) => ({ name, mimeType, buffer: Buffer.from(content) })));
   const addresses = [];
-  for (const [name] of FILES) {
-    const address = await addressOf(page, name);
-    addresses.push([name, address], [name, `${address}?inline=1`]);
+  for (const [name] of files) addresses.push(await addressOf(page, name));
+  const inline = addresses.map((address) => `${address}?inline=1`);
+  const shown = inline.slice(DOWNLOADED.length);
+
+  for (const address of [...addresses, ...inline]) await opens(page, url + address, shown.includes(address));
+
+  const foreign = await startForeignSite(DOCUMENTS);
+  const { port } = foreign.address();
+  // A page of this very site that has no policy of its own, so that nothing else keeps scripts away; another origin of the
+  // same site, to which browsers add the site's cookies; and another site.
+  for (const place of [`${url}/healthz`, `http://127.0.0.1:${port}/`, `http://localhost:${port}/`]) {
+    const reports = await embeds(context, place, inline.map((address) => url + address));
+    assert.deepEqual([reports, ran], [[], []], place);
   }
 
-  for (const [name, address] of addresses) {
-    const tab = await context.newPage();
-    // A download is no navigation, which is how it ends then.
-    const went = await tab.goto(url + address).catch((error) => String(error));
-    if (typeof went !== "string") {
-      assert.notEqual(await tab.title(), "ran", name);
-      assert.match(went.headers()["content-security-policy"] ?? "", /^sandbox(;| allow-same-origin;)/, name);
-    } else {
-      assert.match(went, /Download is starting|ERR_ABORTED/, name);
-    }
-    await tab.close();
+  // The watch itself works: it sees the same documents run where nothing keeps them from it.
+  for (const index of DOCUMENTS.keys()) {
+    const reports = await embeds(context, `http://127.0.0.1:${port}/`, [`http://127.0.0.1:${port}/file${index}`]);
+    assert.ok(reports.length > 0 && ran.length > 0, DOCUMENTS[index][0]);
+    ran.length = 0;
   }
-
-  // A page of this very site that has no policy of its own, so that nothing else keeps the scripts away.
-  const host = await openPage(context);
-  await host.goto(`${url}/healthz`);
-  await host.evaluate(async ({ addresses, markups }) => {
-    window.ran = [];
-    addEventListener("message", ({ data }) => window.ran.push(data));
-    for (const markup of markups) document.body.insertAdjacentHTML("beforeend", markup);
-    for (const address of addresses) {
-      for (const type of ["text/javascript", "module"]) {
-        const script = document.createElement("script");
-        script.type = type;
-        script.src = address;
-        const ended = new Promise((resolve) => { script.onload = script.onerror = resolve; });
-        document.head.append(script);
-        await ended;
-      }
-      await import(address).catch(() => {});
-      await navigator.serviceWorker?.register(address).catch(() => {});
-    }
-  }, {
-    addresses: addresses.map(([, address]) => address),
-    markups: addresses.flatMap(([, address]) => EMBEDDINGS.map((embed) => embed(address))),
-  });
-  await host.waitForLoadState("networkidle");
-  assert.deepEqual(await host.evaluate(() => window.ran), []);
-  assert.deepEqual(ran, []);
-
-  // The watch itself works: what the site's own page did would be seen.
-  await host.evaluate(() => fetch("/healthz?ran"));
-  assert.equal(ran.length, 1);
+  foreign.close();
   await context.close();
+}
+
+async function opens(page, address, isShown) {
+  // A download is no navigation, which is how it ends then.
+  const answer = await page.goto(address).catch(() => null);
+  assert.equal(answer !== null, isShown, address);
+  assert.notEqual(await page.title(), "ran", address);
+  if (isShown) assert.match(answer.headers()["content-security-policy"], /^sandbox;/, address);
+}
+
+// Embeds each address in a page at `place` in every way, and returns what reached that page.
+async function embeds(context, place, addresses) {
+  const host = await openPage(context);
+  await host.goto(place);
+  const watch = "<script>ran = []; addEventListener('message', ({ data }) => ran.push(data));</script>";
+  const markup = addresses.flatMap((address) => EMBEDDINGS.map((embed) => embed(address)));
+  // Ends when everything in it is there.
+  await host.setContent([watch, ...markup].join("\n"));
+  await host.evaluate((addresses) => Promise.all(addresses.map(async (address) => {
+    for (const type of ["text/javascript", "module"]) {
+      const script = document.createElement("script");
+      script.type = type;
+      script.src = address;
+      const ended = new Promise((resolve) => { script.onload = script.onerror = resolve; });
+      document.head.append(script);
+      await ended;
+    }
+    await import(address).catch(() => {});
+    await navigator.serviceWorker?.register(address).catch(() => {});
+  })), addresses);
+  const reports = await host.evaluate(() => ran);
+  await host.close();
+  return reports;
 }

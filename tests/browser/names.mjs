@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs/promises";
 import path from "node:path";
 
-import { launchWithProfile, openPage, signIn, text, upload } from "./site.mjs";
+import { fits } from "./access.mjs";
+import { chromiumWithProfile, openPage, signIn, text, upload } from "./site.mjs";
 
 // The name in the visitor's folder, and the name that Chromium gives the download. How much it keeps of a long one depends on
 // the path of the folder.
@@ -21,7 +22,7 @@ const NAMES = [
 export async function names({ url, folder }) {
   const saved = path.join(folder, "names");
   await fs.mkdir(saved);
-  const context = await launchWithProfile(path.join(folder, "profile"));
+  const context = await chromiumWithProfile(path.join(folder, "profile"));
   const page = await openPage(context);
   const session = await context.newCDPSession(page);
   // Onto the disk as a person's browser does it, and not under the names that tests give.
@@ -29,6 +30,8 @@ export async function names({ url, folder }) {
   await signIn(page, url, "alice");
   const content = (name) => `the content of ${name}`;
   await upload(page, ...NAMES.map(([name]) => text(name, content(name))));
+  await page.setViewportSize({ width: 360, height: 740 });
+  await fits(page, "a list of odd names");
   const items = page.getByRole("listitem");
   for (const [index, [name, expected = name]] of NAMES.entries()) {
     const done = finished(session);

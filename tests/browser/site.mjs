@@ -1,6 +1,7 @@
 // A visitor's browser at the demo.
 
 import assert from "node:assert/strict";
+import fs from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,21 +10,26 @@ const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
 export const requireTool = createRequire(path.join(root, "target/tools/npm/node_modules/"));
 export const testData = path.join(root, "tests/data");
 
-const { chromium } = requireTool("playwright-core");
+const { chromium, firefox } = requireTool("playwright-core");
 
-// Without these, Chromium asks its makers' hosts for many things.
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
+const CHROMIUM = {
+  executablePath: "/usr/bin/chromium",
+  // Without these it asks its makers' hosts for many things.
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+  ],
+};
 
-export const launch = (options = {}) =>
-  chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS, ...options });
+// Debian's own builds. Such a Firefox is spoken to in WebDriver BiDi.
+export const browsers = {
+  chromium: () => chromium.launch(CHROMIUM),
+  firefox: () => firefox.launch({ channel: "moz-firefox", executablePath: "/usr/bin/firefox-esr" }),
+};
 
-export const launchWithProfile = (folder, options = {}) =>
-  chromium.launchPersistentContext(folder, { executablePath: "/usr/bin/chromium", args: FLAGS, ...options });
+export const chromiumWithProfile = (folder) => chromium.launchPersistentContext(folder, CHROMIUM);
 
-// A page that fails the test when a script breaks or the browser refuses something of the site's own.
+// A page that remembers when a script breaks or the browser refuses something of the site's own.
 export async function openPage(context) {
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
@@ -42,8 +48,14 @@ export async function signIn(page, url, name, password = name) {
   await page.goto(`${url}/login`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForLoadState();
+  await press(page, page.getByRole("button", { name: "Sign in" }));
+}
+
+// Presses what leads to another page, and waits until that is there.
+export async function press(page, control) {
+  const there = page.waitForEvent("load");
+  await control.click();
+  await there;
 }
 
 // The list entry of the newest file with this name.
@@ -53,11 +65,10 @@ export const entry = (page, name) =>
 // Uploads by choosing, as a person does, and waits for the list. Files are paths or `{ name, mimeType, buffer }`.
 export async function upload(page, ...files) {
   await page.getByLabel("Upload a file").setInputFiles(files);
-  const listed = page.waitForEvent("framenavigated");
-  await page.getByRole("button", { name: "Upload", exact: true }).click();
-  await listed;
-  await page.waitForLoadState();
+  await press(page, uploadButton(page));
 }
+
+export const uploadButton = (page) => page.getByRole("button", { name: "Upload", exact: true });
 
 export const text = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.from(content) });
 
@@ -71,3 +82,30 @@ export async function addressOf(page, name) {
 export async function openMenu(item, name) {
   await item.locator("summary", { hasText: name }).click();
 }
+
+// Makes a link from an entry's menu, as it stands there, and returns its address.
+export async function makeLink(page, item) {
+  await openMenu(item, "Link");
+  await press(page, item.getByRole("button", { name: "Make a link" }));
+  return page.getByLabel("Link", { exact: true }).inputValue();
+}
+
+// What `act` makes the page download.
+export async function downloadBy(page, act) {
+  const [download] = await Promise.all([page.waitForEvent("download"), act()]);
+  const [name, content] = [download.suggestedFilename(), await fs.readFile(await download.path(), "utf8")];
+  // Firefox would give the next of this name another one.
+  await download.delete();
+  return { name, content };
+}
+
+// Waits until `holds` does. For pages in which no script runs, not even a test's that would watch.
+export async function until(page, holds) {
+  const end = Date.now() + 20_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < end, `in vain: ${holds}`);
+    await page.waitForTimeout(20);
+  }
+}
+
+export const isFirefox = (browser) => browser.browserType().name() === "firefox";

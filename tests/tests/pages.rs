@@ -1,6 +1,4 @@
-//! The demos' pages in Chromium, as people use them: the scripts in `tests/browser` drive it.
-//!
-//! `SCREENSHOTS=FOLDER cargo test -p system-tests --test pages -- axum` also keeps a picture of every page.
+//! The demos' pages in Chromium and Firefox, as people use them: the scripts in `tests/browser` drive these.
 
 mod demos;
 
@@ -13,12 +11,15 @@ use system_tests::program;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/main.mjs");
 
 /// In bytes; larger uploads are refused.
-const MAX_UPLOAD: &str = "31457280";
+const MAX_UPLOAD: &str = "12582912";
+
+/// Carol has no files.
+const USERS: [&str; 6] = ["--user", "alice:alice", "--user", "bob:bob", "--user", "carol:carol"];
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
 async fn drive(name: &str) {
-    let demo = Demo::start(&demos::program(name), &["--max-upload", MAX_UPLOAD]).await;
+    let demo = Demo::start(&demos::program(name), &[&USERS[..], &["--max-upload", MAX_UPLOAD]].concat()).await;
     let folder = tempfile::tempdir().expect("a folder");
     let output = program("node")
         .arg(SCRIPT)

@@ -24,16 +24,13 @@ pub(crate) fn ensure(install: bool) -> Result<(), Failed> {
     println!("installing:\n{lines}");
     // Debian's first: it brings the installers of the others.
     for registry in [Registry::Debian, Registry::Python, Registry::Npm] {
-        let names: Vec<&str> = missing
-            .iter()
-            .filter(|package| package.registry == registry)
-            .map(|package| package.name.as_str())
-            .collect();
-        if !names.is_empty() {
+        let wanted = names(&missing, registry);
+        if !wanted.is_empty() {
             match registry {
-                Registry::Debian => apt(&names)?,
-                Registry::Python => pip(&names)?,
-                Registry::Npm => npm(&names)?,
+                Registry::Debian => apt(&wanted)?,
+                Registry::Python => pip(&wanted)?,
+                // It removes what is in its folder and not named.
+                Registry::Npm => npm(&names(&all()?, registry))?,
             }
         }
     }
@@ -41,6 +38,11 @@ pub(crate) fn ensure(install: bool) -> Result<(), Failed> {
         still if still.is_empty() => Ok(()),
         still => Err(Failed(format!("installed, and still missing:\n{}", listed(&still)))),
     }
+}
+
+fn names(packages: &[Package], registry: Registry) -> Vec<&str> {
+    let these = packages.iter().filter(|package| package.registry == registry);
+    these.map(|package| package.name.as_str()).collect()
 }
 
 fn missing() -> Result<Vec<Package>, Failed> {

@@ -29,6 +29,8 @@ enum Sign {
     Program(String),
     /// A file.
     File(PathBuf),
+    /// A file, and what another one, which describes the package, says.
+    Release { file: PathBuf, manifest: PathBuf, says: String },
 }
 
 impl Package {
@@ -36,6 +38,9 @@ impl Package {
         match &self.sign {
             Sign::Program(name) => find_program(name).is_none(),
             Sign::File(path) => !path.exists(),
+            Sign::Release { file, manifest, says } => {
+                !file.exists() || !fs::read_to_string(manifest).is_ok_and(|text| text.contains(says))
+            }
         }
     }
 }
@@ -52,7 +57,7 @@ pub(crate) fn tools(registry: Registry) -> PathBuf {
 /// Every package on the lists.
 ///
 /// A line is a package and the program that it brings, or a file: an absolute path for Debian, one below the tools'
-/// folder for the others. `#` starts a comment.
+/// folder for the others. npm's packages may name a version: `package@1.2.3`. `#` starts a comment.
 pub(crate) fn all() -> Result<Vec<Package>, Failed> {
     let mut packages = Vec::new();
     for (list, registry) in [
@@ -77,11 +82,23 @@ fn parse(registry: Registry, text: &str) -> Result<Vec<Package>, String> {
             let sign = match registry {
                 Registry::Debian if Path::new(sign).is_absolute() => Sign::File(sign.into()),
                 Registry::Debian => Sign::Program(sign.to_owned()),
-                Registry::Python | Registry::Npm => Sign::File(tools(registry).join(sign)),
+                Registry::Python => Sign::File(tools(registry).join(sign)),
+                Registry::Npm => npm_sign(name, tools(registry).join(sign)),
             };
             Ok(Package { registry, name: name.to_owned(), sign })
         })
         .collect()
+}
+
+fn npm_sign(name: &str, file: PathBuf) -> Sign {
+    match name.split_once('@') {
+        Some((package, version)) if !package.is_empty() => Sign::Release {
+            file,
+            manifest: tools(Registry::Npm).join("node_modules").join(package).join("package.json"),
+            says: format!("\"version\": \"{version}\""),
+        },
+        _ => Sign::File(file),
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +116,25 @@ mod tests {
         assert!(parse(Registry::Debian, "nginx").is_err());
         let missing = parse(Registry::Python, "no-such-package bin/none").expect("a list");
         assert!(missing[0].is_missing());
+    }
+
+    #[test]
+    fn another_version_does_not_count() {
+        let folder = std::env::temp_dir().join(format!("xtask-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let (file, manifest) = (folder.join("index.js"), folder.join("package.json"));
+        fs::write(&file, "").expect("written");
+        let mut packages = parse(Registry::Npm, "a@1.2.3 index.js\n@scope/a index.js").expect("a list");
+        assert!(matches!(&packages[1].sign, Sign::File(_)));
+        let Sign::Release { says, .. } = &packages[0].sign else { panic!("{packages:?}") };
+        packages[0].sign = Sign::Release { file, manifest: manifest.clone(), says: says.clone() };
+        for (text, is_missing) in
+            [("{\n  \"version\": \"1.2.30\"\n}", true), ("{\n  \"version\": \"1.2.3\"\n}", false)]
+        {
+            fs::write(&manifest, text).expect("written");
+            assert_eq!(packages[0].is_missing(), is_missing, "{text}");
+        }
+        fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[test]

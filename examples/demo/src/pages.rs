@@ -191,7 +191,6 @@ fn kind(essence: &str, name: &str) -> String {
         "application/zip" => "ZIP archive",
         "image/svg+xml" => "SVG drawing",
         "image/jpeg" => "JPEG image",
-        "audio/x-wav" | "audio/wav" => "WAV audio",
         "audio/mpeg" => "MP3 audio",
         "application/octet-stream" => match name.rsplit_once('.') {
             Some((_, ending)) if (1..=8).contains(&ending.len()) && ending.is_ascii() => {

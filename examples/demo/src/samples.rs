@@ -14,7 +14,7 @@ use crate::upload::{Media, StoreFileError};
 const FIRST: [(&str, &[u8]); 6] = [
     ("Newsletter.html", include_bytes!("../samples/newsletter.html")),
     ("Floor plan.svg", include_bytes!("../samples/floor-plan.svg")),
-    ("Chime.wav", include_bytes!("../samples/chime.wav")),
+    ("Chime.flac", include_bytes!("../samples/chime.flac")),
     ("Invoice 2026-031.pdf", include_bytes!("../samples/invoice.pdf")),
     ("Harbour at dusk.jpg", include_bytes!("../samples/harbour.jpg")),
     ("Read me first.txt", include_bytes!("../samples/read-me.txt")),

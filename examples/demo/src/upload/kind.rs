@@ -7,7 +7,7 @@ const UNKNOWN: &str = "application/octet-stream";
 /// `size` is that of the whole file, of which `head` is the beginning.
 pub(crate) fn content_type(name: &str, head: &[u8], size: u64) -> String {
     let by_name = mime_guess::from_path(name).first_raw();
-    let by_bytes = infer::get(head).map(|kind| kind.mime_type());
+    let by_bytes = infer::get(head).map(|kind| known_to_browsers(kind.mime_type()));
     let essence = match (by_bytes, by_name) {
         (Some(bytes), Some(name)) if refines(bytes, name) => name,
         (Some(bytes), _) => bytes,
@@ -21,6 +21,16 @@ pub(crate) fn content_type(name: &str, head: &[u8], size: u64) -> String {
         format!("{essence}; charset=utf-8")
     } else {
         essence.to_owned()
+    }
+}
+
+/// Some types have an older name too, under which not every browser plays them.
+fn known_to_browsers(essence: &'static str) -> &'static str {
+    match essence {
+        "audio/m4a" => "audio/mp4",
+        "audio/x-flac" => "audio/flac",
+        "audio/x-wav" => "audio/wav",
+        other => other,
     }
 }
 
@@ -65,6 +75,8 @@ mod tests {
             ("a", PNG, "image/png"),
             ("a.html", b"\xff\xd8\xff\xe0", "image/jpeg"),
             ("a.pdf", b"%PDF-1.7\n", "application/pdf"),
+            ("a", b"fLaC\0\0\0\x22", "audio/flac"),
+            ("a", b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
             ("a.txt", b"plain", "text/plain; charset=utf-8"),
             ("a.txt", "Grüße".as_bytes(), "text/plain; charset=utf-8"),
             ("a.txt", b"Gr\xfc\xdfe", "text/plain"),
