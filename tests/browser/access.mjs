@@ -69,7 +69,13 @@ async function byKeyboard({ browser, url }) {
   const [download] = await Promise.all([page.waitForEvent("download"), keyboard.press("Enter")]);
   assert.equal(download.suggestedFilename(), "by-keyboard.txt");
 
-  await tabTo(page, item.locator("summary", { hasText: "Share" }));
+  const share = item.locator("summary", { hasText: "Share" });
+  await tabTo(page, share);
+  await keyboard.press("Enter");
+  await tabTo(page, item.getByLabel("Share with"));
+  await keyboard.press("Escape");
+  assert.ok(await share.evaluate((element) => element === document.activeElement), "out of the menu");
+  assert.equal(await page.locator("details[open]").count(), 0);
   await keyboard.press("Enter");
   await tabTo(page, item.getByLabel("Share with"));
   await keyboard.type("bob");

@@ -27,7 +27,9 @@ export async function firstMinute({ browser, url, folder, maxUpload }) {
   const link = await makeLink(page, entry(page, "dropped.txt"));
   await redeems(browser, link);
 
-  await page.goto(url);
+  await page.getByRole("button", { name: "Copy" }).click();
+  await page.getByRole("status").getByText("Copied.").waitFor();
+  await press(page, page.getByRole("link", { name: "Back to the files" }));
   await press(page, page.getByRole("button", { name: "Sign out" }));
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.goBack();
@@ -39,7 +41,7 @@ export async function firstMinute({ browser, url, folder, maxUpload }) {
 }
 
 async function seesThumbnails(page) {
-  assert.ok((await page.locator("img.thumbnail").count()) >= 1);
+  assert.equal(await page.locator("img.thumbnail").count(), 1, "of the one picture among the samples");
   await page.waitForFunction(() =>
     [...document.querySelectorAll("img.thumbnail")].every((image) => image.complete && image.naturalWidth > 0));
 }
@@ -63,11 +65,12 @@ async function chooses(page, folder, maxUpload) {
   await entry(page, "large.bin").waitFor();
   const told = JSON.parse(await page.evaluate(() => sessionStorage.getItem("told")));
   assert.ok(told.some(({ shown, status }) => shown && /^large\.bin: \d+ %$/.test(status)), JSON.stringify(told));
-  assert.equal(told.at(-1).status, "Done.");
+  await page.getByRole("status").getByText("large.bin is uploaded.").waitFor();
   assert.ok(told.every(({ value }, index) => index === 0 || value >= told[index - 1].value), "it only grows");
 
   await upload(page, text("one.txt", "1"), text("two.txt", "2"));
   for (const name of ["one.txt", "two.txt"]) await entry(page, name).waitFor();
+  await page.getByRole("status").getByText("2 files are uploaded.").waitFor();
 
   const tooLarge = path.join(folder, "too-large.bin");
   await fs.writeFile(tooLarge, Buffer.alloc(maxUpload + 1));
@@ -75,6 +78,12 @@ async function chooses(page, folder, maxUpload) {
   await uploadButton(page).click();
   await page.getByRole("status").filter({ hasText: "too-large.bin is larger than" }).waitFor();
   assert.ok(await uploadButton(page).isEnabled(), "and another can be tried");
+
+  const good = path.join(folder, "good.txt");
+  await fs.writeFile(good, "good");
+  await upload(page, good, tooLarge);
+  await entry(page, "good.txt").waitFor();
+  await page.getByRole("status").getByText("1 of 2 files are uploaded.").waitFor();
 }
 
 async function drops(page, file) {

@@ -1,7 +1,5 @@
-// `node main.mjs URL FOLDER MAX-UPLOAD [BROWSER [ACT]]`: drives the demo at URL. Writes into FOLDER.
-
-import fs from "node:fs/promises";
-import path from "node:path";
+// `node main.mjs BROWSER URL FOLDER MAX-UPLOAD [ACT]`: drives the demo at URL, which has been started afresh. Writes into
+// FOLDER.
 
 import { access } from "./access.mjs";
 import { firstMinute } from "./first-minute.mjs";
@@ -18,17 +16,12 @@ const ACTS = {
   firefox: [firstMinute, previews, hostileFiles],
 };
 
-const [url, folder, maxUpload, onlyBrowser, onlyAct] = process.argv.slice(2);
-for (const [name, acts] of Object.entries(ACTS)) {
-  if (onlyBrowser && onlyBrowser !== name) continue;
-  const browser = await browsers[name]();
-  const ownFolder = path.join(folder, name);
-  await fs.mkdir(ownFolder);
-  for (const act of acts) {
-    if (onlyAct && onlyAct !== act.name) continue;
-    const started = Date.now();
-    await act({ browser, url, folder: ownFolder, maxUpload: Number(maxUpload) });
-    console.log(`${name} ${browser.version()}, ${act.name}: ${Date.now() - started} ms`);
-  }
-  await browser.close();
+const [name, url, folder, maxUpload, only] = process.argv.slice(2);
+const browser = await browsers[name]();
+for (const act of ACTS[name]) {
+  if (only && only !== act.name) continue;
+  const started = Date.now();
+  await act({ browser, url, folder, maxUpload: Number(maxUpload) });
+  console.log(`${name} ${browser.version()}, ${act.name}: ${Date.now() - started} ms`);
 }
+await browser.close();

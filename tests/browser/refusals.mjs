@@ -20,13 +20,14 @@ export async function refusals({ browser, url }) {
   for (const [address, status, heading, detail] of [
     ["/files/none", 404, "Nothing here", "never shared with you"],
     ["/nowhere", 404, "Nothing here", "no such page"],
-    ["/d/none", 404, "Nothing here", "not good any more"],
     ["/upload", 405, "Not like this", "does not take such requests"],
   ]) {
     await refused(page, open(address), status, heading, detail);
     await press(page, page.getByRole("link", { name: "Back to the files" }));
   }
 
+  await refused(page, open("/d/none"), 404, "Nothing here", "not good any more");
+  await page.goto(url);
   const item = page.getByRole("listitem").first();
   for (const [menu, field, value, status, heading, detail] of [
     ["Share", "with", "", 400, "That did not arrive", "with whom"],

@@ -32,7 +32,7 @@ export const chromiumWithProfile = (folder) => chromium.launchPersistentContext(
 // A page that remembers when a script breaks or the browser refuses something of the site's own.
 export async function openPage(context) {
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(30_000);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));
   page.on("console", (message) => {
@@ -101,7 +101,7 @@ export async function downloadBy(page, act) {
 
 // Waits until `holds` does. For pages in which no script runs, not even a test's that would watch.
 export async function until(page, holds) {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 30_000;
   while (!(await holds())) {
     assert.ok(Date.now() < end, `in vain: ${holds}`);
     await page.waitForTimeout(20);

@@ -1,5 +1,7 @@
 //! The demos' pages in Chromium and Firefox, as people use them: the scripts in `tests/browser` drive these.
 
+#![expect(clippy::print_stdout, reason = "how long each act took, for whoever runs it with --nocapture")]
+
 mod demos;
 
 use std::process::Stdio;
@@ -18,12 +20,12 @@ const USERS: [&str; 6] = ["--user", "alice:alice", "--user", "bob:bob", "--user"
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
-async fn drive(name: &str) {
-    let demo = Demo::start(&demos::program(name), &[&USERS[..], &["--max-upload", MAX_UPLOAD]].concat()).await;
+async fn drive(name: &str, browser: &str) {
+    let demo =
+        Demo::start(&demos::program(name), &[&USERS[..], &["--max-upload", MAX_UPLOAD]].concat()).await;
     let folder = tempfile::tempdir().expect("a folder");
     let output = program("node")
-        .arg(SCRIPT)
-        .arg(format!("http://{}", demo.address()))
+        .args([SCRIPT, browser, &format!("http://{}", demo.address())])
         .arg(folder.path())
         .arg(MAX_UPLOAD)
         .stdin(Stdio::null())
@@ -36,11 +38,21 @@ async fn drive(name: &str) {
 }
 
 #[tokio::test]
-async fn axum() {
-    drive("demo-axum").await;
+async fn axum_in_chromium() {
+    drive("demo-axum", "chromium").await;
 }
 
 #[tokio::test]
-async fn actix() {
-    drive("demo-actix").await;
+async fn axum_in_firefox() {
+    drive("demo-axum", "firefox").await;
+}
+
+#[tokio::test]
+async fn actix_in_chromium() {
+    drive("demo-actix", "chromium").await;
+}
+
+#[tokio::test]
+async fn actix_in_firefox() {
+    drive("demo-actix", "firefox").await;
 }

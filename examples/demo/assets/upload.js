@@ -32,7 +32,7 @@
         // A screen reader that is told every percent says nothing else.
         if (Math.floor(percent / 10) > announced) {
           announced = Math.floor(percent / 10);
-          status.textContent = `${label}: ${percent} %`;
+          tell(`${label}: ${percent} %`, false);
         }
       });
       request.addEventListener("load", () => {
@@ -47,24 +47,45 @@
       request.send(body);
     });
 
+  const tell = (text, isFailure) => {
+    status.textContent = text;
+    status.classList.toggle("failed", isFailure);
+  };
+
+  // The list must be fetched anew; what was told is told there.
+  const tellInNewList = (text, isFailure) => {
+    sessionStorage.setItem("upload", JSON.stringify([text, isFailure]));
+    location.reload();
+  };
+
   const start = async (files) => {
     if (busy || files.length === 0) return;
     busy = button.disabled = true;
     bar.hidden = false;
+    let sent = 0;
     try {
-      for (const [index, file] of files.entries()) {
-        const label = files.length > 1 ? `${file.name} (${index + 1} of ${files.length})` : file.name;
+      for (const file of files) {
         bar.value = 0;
-        await send(file, label);
+        await send(file, files.length > 1 ? `${file.name} (${sent + 1} of ${files.length})` : file.name);
+        sent += 1;
       }
-      status.textContent = "Done.";
-      location.reload();
+      tellInNewList(sent > 1 ? `${sent} files are uploaded.` : `${files[0].name} is uploaded.`, false);
     } catch (message) {
-      status.textContent = message;
+      if (sent > 0) {
+        tellInNewList(`${message} ${sent} of ${files.length} files are uploaded.`, true);
+        return;
+      }
+      tell(message, true);
       bar.hidden = true;
       busy = button.disabled = false;
     }
   };
+
+  const told = sessionStorage.getItem("upload");
+  if (told) {
+    sessionStorage.removeItem("upload");
+    tell(...JSON.parse(told));
+  }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,4 +1,4 @@
-//! The style sheet, the script and the icon.
+//! The style sheet, the scripts and the icon.
 
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
@@ -6,9 +6,11 @@ use http::{HeaderValue, StatusCode};
 use crate::page::answer;
 use crate::{Page, refusal};
 
-const ASSETS: [(&str, &str, &str); 3] = [
+const ASSETS: [(&str, &str, &str); 5] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
     ("upload.js", "text/javascript; charset=utf-8", include_str!("../assets/upload.js")),
+    ("menus.js", "text/javascript; charset=utf-8", include_str!("../assets/menus.js")),
+    ("copy.js", "text/javascript; charset=utf-8", include_str!("../assets/copy.js")),
     ("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),
 ];
 

@@ -75,14 +75,14 @@ impl Site {
     /// Answers `GET /d/{token}` with a page that has a button. Nothing is spent, so previews may look.
     #[must_use]
     pub fn link(&self, token: &str) -> Page {
-        if self.links.look(token).is_some() { pages::link() } else { no_such_link() }
+        if self.links.look(token).is_some() { pages::link() } else { pages::no_such_link() }
     }
 
     /// Answers `POST /d/{token}`, which the button sends.
     pub async fn redeem(&self, token: &str) -> Page {
         match self.links.redeem(token).await {
             Ok(Some(redeemed)) => redeemed.into_response(&format!("/d/{token}/file"), self.https_public()),
-            Ok(None) => no_such_link(),
+            Ok(None) => pages::no_such_link(),
             Err(error) => {
                 log_failure("a link was not redeemed", &error);
                 out_of_order()
@@ -117,12 +117,4 @@ fn new_link(file: &str, form: &Form) -> Option<NewLink> {
             Some(NewLink::counted(file, uses, lifetime))
         }
     }
-}
-
-/// The same for a link that never was, has expired, is spent or was revoked.
-fn no_such_link() -> Page {
-    refusal(
-        StatusCode::NOT_FOUND,
-        "This link is not good any more. Please ask whoever sent it for a new one.",
-    )
 }

@@ -65,7 +65,8 @@ struct LinkMadePage<'a> {
 struct RefusalPage<'a> {
     title: &'a str,
     detail: &'a str,
-    sign_in: bool,
+    /// Address and text of the button, if there is somewhere to go on to.
+    way_on: Option<(&'a str, &'a str)>,
 }
 
 /// The largest picture that is shown as its own thumbnail, in bytes.
@@ -125,8 +126,20 @@ pub fn refusal(status: StatusCode, detail: &str) -> Page {
     html(status, refusal_markup(status, detail))
 }
 
+/// What somebody sees who need not be a user here. The same for a link that never was, has expired, is spent or was revoked.
+pub(crate) fn no_such_link() -> Page {
+    let detail = "This link is not good any more. Please ask whoever sent it for a new one.";
+    html(StatusCode::NOT_FOUND, markup(StatusCode::NOT_FOUND, detail, None))
+}
+
 /// The markup of [`refusal`].
 pub(crate) fn refusal_markup(status: StatusCode, detail: &str) -> String {
+    let way_on =
+        if status == StatusCode::UNAUTHORIZED { ("/login", "Sign in") } else { ("/", "Back to the files") };
+    markup(status, detail, Some(way_on))
+}
+
+fn markup(status: StatusCode, detail: &str, way_on: Option<(&str, &str)>) -> String {
     let (title, common) = match status {
         StatusCode::BAD_REQUEST => {
             ("That did not arrive in one piece", "The request could not be understood.")
@@ -152,7 +165,7 @@ pub(crate) fn refusal_markup(status: StatusCode, detail: &str) -> String {
         _ => ("Something went wrong", "It is not your fault. Please try again."),
     };
     let detail = if detail.is_empty() { common } else { detail };
-    let page = RefusalPage { title, detail, sign_in: status == StatusCode::UNAUTHORIZED };
+    let page = RefusalPage { title, detail, way_on };
     page.render().unwrap_or_else(|error| {
         log_failure("a page cannot be rendered", &error);
         title.to_owned()
