@@ -10,7 +10,7 @@ use crate::command::{Failed, cargo, output, root, target};
 use crate::features::published;
 
 /// Crates whose types may stand in a public signature: a new major version of one is a new major version here.
-const FOREIGN: [&str; 18] = [
+const FOREIGN: [&str; 19] = [
     "actix_http",
     "actix_service",
     "actix_web",
@@ -29,6 +29,7 @@ const FOREIGN: [&str; 18] = [
     "tokio",
     "tower_layer",
     "tower_service",
+    "zeroize",
 ];
 
 /// Fails if a surface is not as it is written down; writes it down instead with `write`.
