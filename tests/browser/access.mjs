@@ -52,15 +52,18 @@ async function byKeyboard({ browser, url }) {
   const page = await openPage(context);
   const { keyboard } = page;
   await page.goto(`${url}/login`);
-  // The name has the focus already.
+  // The name has the focus by itself.
+  await page.waitForFunction(() => document.activeElement.name === "username");
   await keyboard.type("alice");
   await keyboard.press("Tab");
   await keyboard.type("alice");
   await leads(page, () => keyboard.press("Enter"));
 
+  // Watched for before the key is pressed: until it is, the browser opens a window of its own.
+  const chooser = page.waitForEvent("filechooser");
   await tabTo(page, page.getByLabel("Upload a file"));
-  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), keyboard.press("Enter")]);
-  await chooser.setFiles(text("by-keyboard.txt", "typed"));
+  await keyboard.press("Enter");
+  await (await chooser).setFiles(text("by-keyboard.txt", "typed"));
   await tabTo(page, page.getByRole("button", { name: "Upload", exact: true }));
   await leads(page, () => keyboard.press("Enter"));
 

@@ -14,9 +14,9 @@ const HTML = `<!doctype html><title>x</title><img src="x" onerror="${SCRIPT}"><s
 const DOCUMENTS = [["text/html", HTML], ["image/svg+xml", SVG], ["application/xhtml+xml", XHTML]];
 
 const DOWNLOADED = [
-  ["page.html", "text/html", HTML],
-  ["drawing.svg", "image/svg+xml", SVG],
-  ["page.xhtml", "application/xhtml+xml", XHTML],
+  ["page.html", ...DOCUMENTS[0]],
+  ["drawing.svg", ...DOCUMENTS[1]],
+  ["page.xhtml", ...DOCUMENTS[2]],
   ["page.xml", "text/xml", XHTML],
   ["script.js", "text/javascript", SCRIPT],
   ["module.mjs", "text/javascript", SCRIPT],
@@ -60,18 +60,25 @@ export async function hostileFiles({ browser, url }) {
   const files = [...DOWNLOADED, ...SHOWN];
   await upload(page, ...files.map(([name, mimeType, content]) => ({ name, mimeType, buffer: Buffer.from(content) })));
   const addresses = [];
-  for (const [name] of files) addresses.push(await addressOf(page, name));
+  for (const [name] of files) addresses.push(url + (await addressOf(page, name)));
+  const documents = addresses.slice(0, DOCUMENTS.length);
   const inline = addresses.map((address) => `${address}?inline=1`);
   const shown = inline.slice(DOWNLOADED.length);
 
-  for (const address of [...addresses, ...inline]) await opens(page, url + address, shown.includes(address));
+  for (const address of [...documents, ...inline]) await opens(page, address, shown.includes(address));
 
   const foreign = await startForeignSite(DOCUMENTS);
   const { port } = foreign.address();
-  // A page of this very site that has no policy of its own, so that nothing else keeps scripts away; another origin of the
-  // same site, to which browsers add the site's cookies; and another site.
-  for (const place of [`${url}/healthz`, `http://127.0.0.1:${port}/`, `http://localhost:${port}/`]) {
-    const reports = await embeds(context, place, inline.map((address) => url + address));
+  const dangerous = [...documents, ...documents.map((address) => `${address}?inline=1`), ...shown];
+  for (const [place, embedded] of [
+    // A page of this very site that has no policy of its own, so that nothing else keeps scripts away.
+    [`${url}/healthz`, [...documents, ...inline]],
+    // Another origin of the same site, for which browsers send the site's cookies along.
+    [`http://127.0.0.1:${port}/`, dangerous],
+    // Another site.
+    [`http://localhost:${port}/`, dangerous],
+  ]) {
+    const reports = await embeds(context, place, embedded);
     assert.deepEqual([reports, ran], [[], []], place);
   }
 

@@ -18,7 +18,7 @@ const MAX_UPLOAD: &str = "12582912";
 /// Carol has no files.
 const USERS: [&str; 6] = ["--user", "alice:alice", "--user", "bob:bob", "--user", "carol:carol"];
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 async fn drive(name: &str, browser: &str) {
     let demo =
