@@ -17,6 +17,8 @@ export async function previews({ browser, url }) {
       context.waitForEvent("page"),
       entry(page, name).getByRole("link", { name: "Preview" }).click(),
     ]);
+    // It begins as an empty page.
+    await preview.waitForURL(/inline=1$/, { waitUntil: "commit" });
     await until(preview, () => isShown(preview));
     await preview.close();
   };
