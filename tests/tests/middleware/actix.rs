@@ -3,11 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 
 use actix_cors::Cors;
-use actix_web::dev::{ServerHandle, Service as _};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorRequestTimeout;
-use actix_web::middleware::{Compress, Logger};
+use actix_web::middleware::{Compress, Logger, Next, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse};
+use actix_web::{App, Error, HttpResponse};
 use secure_download_actix::{Delivered, DownloadServer, download, except_downloads};
 
 use crate::site::{
@@ -59,30 +60,49 @@ async fn compression() {
     check_compression(served.address).await;
 }
 
+fn cors_middleware() -> Cors {
+    Cors::default()
+        .allowed_origin(ORIGIN)
+        .allowed_methods(["GET"])
+        .allowed_header("range")
+        .expose_headers(["content-range", "etag"])
+}
+
 #[actix_web::test]
 async fn cors() {
     let site = Site::new();
-    let served = serve!(site, app => app.wrap(
-        Cors::default()
-            .allowed_origin(ORIGIN)
-            .allowed_methods(["GET"])
-            .allowed_header("range")
-            .expose_headers(["content-range", "etag"])
-    ));
+    let served = serve!(site, app => app.wrap(cors_middleware()));
     check_cors(served.address).await;
 }
 
 #[actix_web::test]
 async fn timeout() {
     let site = Site::new();
-    let served = serve!(site, app => app.wrap_fn(|request, service| {
-        let answer = service.call(request);
-        async move {
-            tokio::time::timeout(TIMEOUT, answer)
-                .await
-                .unwrap_or_else(|_| Err(ErrorRequestTimeout("too slow")))
-        }
-    }));
+    let served = serve!(site, app => app.wrap(from_fn(give_up)));
+    check_timeout(served.address).await;
+}
+
+/// As applications write it: actix-web has no middleware for this.
+async fn give_up<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let answer = tokio::time::timeout(TIMEOUT, next.call(request)).await;
+    answer.unwrap_or_else(|_| Err(ErrorRequestTimeout("too slow")))
+}
+
+#[actix_web::test]
+async fn all_together() {
+    let site = Site::new();
+    let served = serve!(site, app => app
+        .wrap(from_fn(give_up))
+        .wrap(except_downloads(Compress::default()))
+        // What is compressed already is not compressed again.
+        .wrap(except_downloads(Compress::default()))
+        .wrap(cors_middleware())
+        .wrap(Logger::default()));
+    check_compression(served.address).await;
+    check_cors(served.address).await;
     check_timeout(served.address).await;
 }
 

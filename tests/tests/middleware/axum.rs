@@ -36,6 +36,18 @@ async fn served(app: Router) -> SocketAddr {
     serve_router(app).await
 }
 
+fn cors_layer() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::exact(HeaderValue::from_static(ORIGIN)))
+        .allow_methods([Method::GET])
+        .allow_headers([http::header::RANGE])
+        .expose_headers([http::header::CONTENT_RANGE, http::header::ETAG])
+}
+
+fn timeout_layer() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT)
+}
+
 #[tokio::test]
 async fn compression() {
     let layer = CompressionLayer::new().compress_when(compressible);
@@ -44,18 +56,27 @@ async fn compression() {
 
 #[tokio::test]
 async fn cors() {
-    let layer = CorsLayer::new()
-        .allow_origin(AllowOrigin::exact(HeaderValue::from_static(ORIGIN)))
-        .allow_methods([Method::GET])
-        .allow_headers([http::header::RANGE])
-        .expose_headers([http::header::CONTENT_RANGE, http::header::ETAG]);
-    check_cors(served(app(&Site::new()).layer(layer)).await).await;
+    check_cors(served(app(&Site::new()).layer(cors_layer())).await).await;
 }
 
 #[tokio::test]
 async fn timeout() {
-    let layer = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT);
-    check_timeout(served(app(&Site::new()).layer(layer)).await).await;
+    check_timeout(served(app(&Site::new()).layer(timeout_layer())).await).await;
+}
+
+#[tokio::test]
+async fn all_together() {
+    let app = app(&Site::new())
+        .layer(timeout_layer())
+        .layer(CompressionLayer::new().compress_when(compressible))
+        // What is compressed already is not compressed again.
+        .layer(CompressionLayer::new().compress_when(compressible))
+        .layer(cors_layer())
+        .layer(TraceLayer::new_for_http());
+    let address = served(app).await;
+    check_compression(address).await;
+    check_cors(address).await;
+    check_timeout(address).await;
 }
 
 impl Write for Log {
