@@ -34,26 +34,33 @@ async function takePictures(url) {
   const page = await openPage(context);
   await visitPages({ page, url, folder: data, maxUpload: MAX_UPLOAD }, async (name) => {
     await alike(page);
-    for (const [size, viewport] of Object.entries(SIZES)) {
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize(viewport);
-        const panel = page.locator("details[open] .panel");
-        if (await panel.count()) await panel.scrollIntoViewIfNeeded();
-        await page.waitForFunction(() => [...document.images].every((image) => image.complete));
-        await page.screenshot({ path: path.join(folder, `${name}-${size}-${colorScheme}.png`) });
-      }
-    }
+    await picture(page, name);
   });
+  await page.goto(url);
+  const harbour = page.getByRole("link", { name: "Preview Harbour" });
+  await page.goto(url + (await harbour.getAttribute("href")));
+  await picture(page, "preview");
   await browser.close();
 }
 
-// What differs from one time to the next is made the same: addresses and secrets, ages, and how much was sent so far.
+async function picture(page, name) {
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(viewport);
+      const panel = page.locator("details[open] .panel");
+      if (await panel.count()) await panel.scrollIntoViewIfNeeded();
+      await page.waitForFunction(() => [...document.images].every((image) => image.complete));
+      await page.screenshot({ path: path.join(folder, `${name}-${size}-${colorScheme}.png`) });
+    }
+  }
+}
+
+// What would differ from one time to the next is made the same: the link and the age of files.
 async function alike(page) {
   await page.evaluate(() => {
     const link = document.getElementById("link");
     if (link) link.value = `http://127.0.0.1:8000/d/${"EXAMPLE".repeat(12)}`;
     for (const time of document.querySelectorAll("time")) time.textContent = "just now";
-    document.activeElement?.blur();
   });
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use demo::suite::Demo;
 use system_tests::program;
+use tokio::sync::Mutex;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/main.mjs");
 
@@ -20,7 +21,11 @@ const USERS: [&str; 6] = ["--user", "alice:alice", "--user", "bob:bob", "--user"
 
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Two browsers on two processors would wait for each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
 async fn drive(name: &str, browser: &str) {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let demo =
         Demo::start(&demos::program(name), &[&USERS[..], &["--max-upload", MAX_UPLOAD]].concat()).await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -12,6 +12,7 @@ mod leaks;
 mod load;
 mod mutants;
 mod package;
+mod pictures;
 mod requirements;
 mod test;
 
@@ -35,6 +36,7 @@ cargo xtask COMMAND
   load cold          small requests beside downloads that the disk has to be asked for
   load scaling       a request beside many rows and many idle downloads
   load readers       thousands of slow readers of one large file on the demo
+  pictures           takes the pictures of the demo's pages in docs/pages anew; needs pngquant
   help               this text
 ";
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ["load", "cold"] => load::cold(),
         ["load", "scaling"] => load::scaling(),
         ["load", "readers"] => load::readers(),
+        ["pictures"] => pictures::take(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -26,7 +26,7 @@ pub(crate) struct FileEntry {
     name: String,
     kind: String,
     /// Stands in place of a thumbnail.
-    badge: &'static str,
+    badge: String,
     size: String,
     age: String,
     created: String,
@@ -79,7 +79,7 @@ impl FileEntry {
         let is_picture = is_raster_image(essence);
         Self {
             kind: kind(essence, &file.name),
-            badge: badge(essence),
+            badge: badge(essence, &file.name),
             has_thumbnail: is_picture && file.size <= LARGEST_THUMBNAIL,
             has_preview: is_picture
                 || matches!(essence, "text/plain" | "application/pdf")
@@ -205,12 +205,6 @@ fn kind(essence: &str, name: &str) -> String {
         "image/svg+xml" => "SVG drawing",
         "image/jpeg" => "JPEG image",
         "audio/mpeg" => "MP3 audio",
-        "application/octet-stream" => match name.rsplit_once('.') {
-            Some((_, ending)) if (1..=8).contains(&ending.len()) && ending.is_ascii() => {
-                return format!("{} file", visible(&ending.to_uppercase()));
-            }
-            _ => "File",
-        },
         _ => "",
     };
     if !common.is_empty() {
@@ -220,13 +214,23 @@ fn kind(essence: &str, name: &str) -> String {
     let subtype = subtype.rsplit(['.', '+']).next().unwrap_or(subtype).trim_start_matches("x-");
     match top {
         "image" | "audio" | "video" => format!("{} {top}", subtype.to_uppercase()),
-        _ => essence.to_owned(),
+        // Longer names of types mean nothing to a person.
+        _ => ending(name).map_or_else(|| "File".to_owned(), |ending| format!("{ending} file")),
     }
 }
 
-fn badge(essence: &str) -> &'static str {
-    match essence {
+/// What stands behind the last dot of a name, in capitals, if it looks like the ending of a file's name.
+fn ending(name: &str) -> Option<String> {
+    let (_, ending) = name.rsplit_once('.')?;
+    let looks_right =
+        (1..=8).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    looks_right.then(|| ending.to_ascii_uppercase())
+}
+
+fn badge(essence: &str, name: &str) -> String {
+    let common = match essence {
         "application/pdf" => "PDF",
+        "text/plain" => "TXT",
         "text/html" | "application/xhtml+xml" => "WEB",
         "image/svg+xml" => "SVG",
         "application/zip" => "ZIP",
@@ -234,10 +238,10 @@ fn badge(essence: &str) -> &'static str {
             Some("image") => "IMG",
             Some("audio") => "♪",
             Some("video") => "▶",
-            Some("text") => "TXT",
-            _ => "•",
+            _ => return ending(name).filter(|ending| ending.len() <= 4).unwrap_or_else(|| "•".to_owned()),
         },
-    }
+    };
+    common.to_owned()
 }
 
 /// A size as people write it: powers of 1,000, at most one digit behind the point.
@@ -295,6 +299,23 @@ mod tests {
             [(59, "just now"), (60, "1 minute ago"), (7199, "1 hour ago"), (172_800, "2 days ago")]
         {
             assert_eq!(age_text(seconds), text);
+        }
+    }
+
+    #[test]
+    fn kinds_are_said_in_words() {
+        let word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+        for (essence, name, called, shown) in [
+            ("text/plain", "a", "Text", "TXT"),
+            ("audio/flac", "a.flac", "FLAC audio", "♪"),
+            ("video/x-matroska", "a.mkv", "MATROSKA video", "▶"),
+            (word, "a.docx", "DOCX file", "DOCX"),
+            ("application/octet-stream", "a.b.json5", "JSON5 file", "•"),
+            ("application/octet-stream", "a", "File", "•"),
+            ("application/octet-stream", "a.\u{202e}b", "File", "•"),
+            ("text/css", "a.", "File", "•"),
+        ] {
+            assert_eq!((&*kind(essence, name), &*badge(essence, name)), (called, shown), "{essence} {name}");
         }
     }
 
