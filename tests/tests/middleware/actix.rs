@@ -83,6 +83,7 @@ async fn timeout() {
 }
 
 /// As applications write it: actix-web has no middleware for this.
+#[expect(clippy::future_not_send, reason = "a worker of actix is one thread")]
 async fn give_up<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
