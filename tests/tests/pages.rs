@@ -33,6 +33,8 @@ async fn drive(name: &str, browser: &str) {
         .args([SCRIPT, browser, &format!("http://{}", demo.address())])
         .arg(folder.path())
         .arg(MAX_UPLOAD)
+        // Without a locale of UTF-8, Chromium calls a file whose name is not ASCII `download`.
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .output();
     let output = tokio::time::timeout(PATIENCE, output).await.expect("an end").expect("it runs");
