@@ -42,6 +42,7 @@ pub use self::leaks::leak_in;
 #[cfg(feature = "stores")]
 pub use self::masked::{
     Asked, BUCKET_HOST, CertificateAuthority, MaskedSite, MaskingProxy, NameServer, TlsBucket, TlsRelay,
+    hides_the_bucket,
 };
 pub use self::program::program;
 pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder};

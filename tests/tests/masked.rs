@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use secure_download::{CachePolicy, Dialect, Download, FileKey};
 use system_tests::{
     Answer, BUCKET_HOST, CertificateAuthority, Http1, MaskedSite, MaskingProxy, ODD_KEYS, TlsBucket,
+    hides_the_bucket,
 };
 use tokio::time::timeout;
 
@@ -50,35 +51,14 @@ async fn site(proxy: MaskingProxy) -> MaskedSite {
     site
 }
 
-/// Nothing in an answer may tell where the file came from, or hand a key to it out.
-fn hides_the_bucket(proxy: MaskingProxy, answer: &Answer) {
-    let mut shown = format!("{} ", answer.status);
-    for (name, value) in &answer.headers {
-        shown.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
-    }
-    if answer.status != 200 && answer.status != 206 {
-        shown.push_str(&String::from_utf8_lossy(&answer.body));
-    }
-    let shown = shown.to_ascii_lowercase();
-    let mut secrets =
-        vec![BUCKET_HOST, "x-amz-s", "x-store", "x-accel", "_bucket", "<?xml", "bucketserver", "set-cookie"];
-    // nginx knows no wildcard without the module.
-    if proxy != MaskingProxy::Nginx {
-        secrets.extend(["x-amz", "bucket-"]);
-    }
-    for secret in secrets {
-        assert!(!shown.contains(secret), "{proxy:?} shows {secret}: {shown}");
-    }
-}
-
 #[tokio::test]
 async fn files_come_as_if_the_application_streamed_them() {
-    let exempt = ["date", "server", "connection", "accept-ranges", "vary", "etag", "last-modified", "via"];
+    let exempt = ["date", "server", "connection", "accept-ranges", "etag", "last-modified", "via"];
     let compared = |answer: &Answer| {
         let mut fields = BTreeMap::<_, Vec<_>>::new();
         for (name, value) in &answer.headers {
-            // The module is what takes the others away.
-            if !exempt.contains(&name.as_str()) && !name.as_str().starts_with("x-amz-") {
+            // Only the module takes away what nobody knows.
+            if !exempt.contains(&name.as_str()) && value != "bucket-invented" {
                 fields.entry(name.to_string()).or_default().push(value.clone());
             }
         }
@@ -137,6 +117,20 @@ async fn the_bucket_sees_nothing_of_the_client_but_range_and_conditions() {
         "X-Amz-Meta-A: client-secret",
         "User-Agent: client-secret",
         "Accept: client/secret",
+        "H: client-secret",
+        "Hot: client-secret",
+        "T: client-secret",
+        "Shot: client-secret",
+        "1: client-secret",
+        "!: client-secret",
+        "~h: client-secret",
+        "TE: trailers",
+        "Trailer: client-secret",
+        "Keep-Alive: client-secret",
+        "Upgrade: client-secret",
+        "Sec-Websocket-Key: client-secret",
+        "Connection: upgrade, te",
+        "X-Http-Method-Override: DELETE",
         "Range: bytes=0-9",
         "If-Range: \"x\"",
         "If-Unmodified-Since: Wed, 25 Nov 2099 00:00:00 GMT",
@@ -155,15 +149,7 @@ async fn the_bucket_sees_nothing_of_the_client_but_range_and_conditions() {
             assert_eq!(asked.len(), 1, "{proxy:?}");
             assert_eq!(asked[0].method, method, "{proxy:?}");
             let seen = |headers: &HeaderMap| format!("{headers:?}");
-            let known = [
-                "host",
-                "user-agent",
-                "accept-encoding",
-                "connection",
-                "range",
-                "if-range",
-                "if-unmodified-since",
-            ];
+            let known = ["host", "accept-encoding", "range", "if-range", "if-unmodified-since"];
             for name in asked[0].headers.keys() {
                 assert!(
                     known.contains(&name.as_str()),
@@ -234,8 +220,6 @@ async fn failures_of_the_bucket_do_not_show() {
                 (502, &b"delivery failed"[..]),
                 "{proxy:?} {status}"
             );
-            let kept = answer.field("cache-control").is_some_and(|policy| policy.contains("no-store"));
-            assert!(kept, "{proxy:?} {:?}", answer.headers);
             hides_the_bucket(proxy, &answer);
         }
         site.bucket.answer_with(Some(StatusCode::PRECONDITION_FAILED));

@@ -25,7 +25,7 @@ pub(crate) struct BucketArgs {
     /// A bucket may be reached without TLS, though it is not on this machine
     #[arg(long, requires = "buckets")]
     without_tls: bool,
-    /// nginx has the headers-more module, by which every `x-amz-*` header of a bucket goes
+    /// nginx has the headers-more module, by which every header of a bucket goes but those of the file
     #[arg(long, requires = "buckets")]
     headers_more: bool,
 }

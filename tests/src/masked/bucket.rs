@@ -11,22 +11,73 @@ use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::BUCKET_HOST;
 
-/// What stores add to their answers, and what one that was taken over might.
-const SHOWN: [(&str, &str); 8] = [
+/// What stores add to their answers, and what one that was taken over might. nginx must be told these names by itself.
+const SHOWN: [(&str, &str); 40] = [
+    ("access-control-allow-origin", "https://bucket-evil"),
+    ("access-control-max-age", "bucket-evil"),
+    ("age", "bucket-evil"),
+    ("alt-svc", "bucket-evil"),
+    ("cache-control", "public, max-age=31536000"),
+    ("clear-site-data", "\"bucket-evil\""),
+    ("content-disposition", "inline; filename=bucket-evil"),
+    ("content-encoding", "bucket-evil"),
+    ("content-location", "https://bucket-evil"),
+    ("content-security-policy", "bucket-evil"),
+    ("content-type", "text/html; name=bucket-evil"),
+    ("digest", "bucket-evil"),
+    ("expires", "Wed, 25 Nov 2099 00:00:00 GMT"),
+    ("link", "<https://bucket-evil>; rel=preload"),
+    ("location", "https://bucket-evil"),
+    ("nel", "bucket-evil"),
+    ("origin-trial", "bucket-evil"),
+    ("permissions-policy", "bucket-evil"),
+    ("proxy-authenticate", "Basic realm=bucket-evil"),
+    ("refresh", "0; url=https://bucket-evil"),
+    ("report-to", "bucket-evil"),
+    ("reporting-endpoints", "bucket-evil"),
     ("server", "BucketServer"),
     ("set-cookie", "bucket=1; Path=/"),
+    ("set-cookie2", "bucket-evil"),
+    ("set-login", "bucket-evil"),
+    ("sourcemap", "bucket-evil"),
+    ("speculation-rules", "bucket-evil"),
+    ("strict-transport-security", "max-age=0"),
+    ("vary", "bucket-evil"),
+    ("via", "1.1 bucket-evil"),
+    ("warning", "bucket-evil"),
+    ("www-authenticate", "Basic realm=bucket-evil"),
+    ("x-accel-limit-rate", "1"),
     ("x-accel-redirect", "/_elsewhere"),
     ("x-amz-id-2", "bucket-host-id"),
-    ("x-amz-invented-today", "bucket"),
-    ("x-amz-meta-owner", "bucket-owner"),
     ("x-amz-request-id", "bucket-request"),
-    ("x-frame-options", "bucket"),
+    ("x-frame-options", "bucket-evil"),
+    ("x-powered-by", "bucket-evil"),
+    ("x-ratelimit-limit", "bucket-evil"),
+];
+
+/// Names that nobody knows beforehand.
+const INVENTED: [&str; 13] = [
+    "!invented",
+    "1invented",
+    "_invented",
+    "accept-rangesx",
+    "e",
+    "etagx",
+    "invented",
+    "s",
+    "set",
+    "set-",
+    "sx",
+    "x-amz-meta-owner",
+    "x-invented",
 ];
 
 /// One request as the store received it.
@@ -52,6 +103,7 @@ struct Shared {
     store: SocketAddr,
     asked: Mutex<Vec<Asked>>,
     instead: Mutex<Option<StatusCode>>,
+    raw: Mutex<Option<Vec<u8>>>,
 }
 
 impl TlsBucket {
@@ -62,14 +114,24 @@ impl TlsBucket {
     pub async fn start(at: (Ipv4Addr, u16), tls: TlsAcceptor, store: SocketAddr) -> (Self, SocketAddr) {
         let listener = TcpListener::bind(at).await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let shared = Arc::new(Shared { store, asked: Mutex::default(), instead: Mutex::default() });
+        let shared = Arc::new(Shared {
+            store,
+            asked: Mutex::default(),
+            instead: Mutex::default(),
+            raw: Mutex::default(),
+        });
         let serving = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (tls, shared) = (tls.clone(), Arc::clone(&serving));
                 tokio::spawn(async move {
                     // Whoever does not trust the certificate goes away here.
-                    let Ok(stream) = tls.accept(stream).await else { return };
+                    let Ok(mut stream) = tls.accept(stream).await else { return };
+                    let raw = shared.raw.lock().expect("not poisoned").clone();
+                    if let Some(raw) = raw {
+                        let _ = answer_raw(&mut stream, &raw).await;
+                        return;
+                    }
                     let answer = service_fn(|request| answer(request, Arc::clone(&shared)));
                     let _ = server::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
                 });
@@ -84,6 +146,14 @@ impl TlsBucket {
     /// If a request panicked.
     pub fn answer_with(&self, status: Option<StatusCode>) {
         *self.shared.instead.lock().expect("not poisoned") = status;
+    }
+
+    /// From now on every new connection gets exactly these bytes for its first request, and ends.
+    ///
+    /// # Panics
+    /// If a request panicked.
+    pub fn answer_with_bytes(&self, bytes: &[u8]) {
+        *self.shared.raw.lock().expect("not poisoned") = Some(bytes.to_vec());
     }
 
     /// The requests since the last call.
@@ -102,6 +172,15 @@ impl Drop for TlsBucket {
     }
 }
 
+async fn answer_raw(stream: &mut TlsStream<TcpStream>, bytes: &[u8]) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    stream.write_all(bytes).await?;
+    stream.shutdown().await
+}
+
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 async fn answer(
@@ -118,9 +197,8 @@ async fn answer(
         Some(status) => {
             let page = format!("<?xml version=\"1.0\"?><Error>{BUCKET_HOST}</Error>");
             let page = Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed();
-            let location = format!("https://{BUCKET_HOST}/?X-Amz-Signature=1");
             let length = (status == StatusCode::RANGE_NOT_SATISFIABLE).then_some("bytes */300000");
-            let response = Response::builder().status(status).header("location", location);
+            let response = Response::builder().status(status);
             length.into_iter().fold(response, |it, length| it.header("content-range", length)).body(page)?
         }
         None => {
@@ -132,6 +210,13 @@ async fn answer(
     };
     for (name, value) in SHOWN {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    for name in INVENTED {
+        response.headers_mut().insert(name, HeaderValue::from_static("bucket-invented"));
+    }
+    if instead.is_some() {
+        let location = HeaderValue::try_from(format!("https://{BUCKET_HOST}/?X-Amz-Signature=1"))?;
+        response.headers_mut().insert("location", location);
     }
     Ok(response)
 }

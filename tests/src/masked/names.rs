@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct NameServer {
     address: SocketAddr,
-    answer: Arc<Mutex<Ipv4Addr>>,
+    answer: Arc<Mutex<Option<Ipv4Addr>>>,
     task: JoinHandle<()>,
 }
 
@@ -22,7 +22,7 @@ impl NameServer {
     pub async fn start(answer: Ipv4Addr) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = socket.local_addr().expect("an address");
-        let answer = Arc::new(Mutex::new(answer));
+        let answer = Arc::new(Mutex::new(Some(answer)));
         let shared = Arc::clone(&answer);
         let task = tokio::spawn(async move {
             let mut query = [0; 512];
@@ -47,7 +47,15 @@ impl NameServer {
     /// # Panics
     /// If the server panicked.
     pub fn change(&self, answer: Ipv4Addr) {
-        *self.answer.lock().expect("not poisoned") = answer;
+        *self.answer.lock().expect("not poisoned") = Some(answer);
+    }
+
+    /// From now on no name exists.
+    ///
+    /// # Panics
+    /// If the server panicked.
+    pub fn forget(&self) {
+        *self.answer.lock().expect("not poisoned") = None;
     }
 }
 
@@ -57,8 +65,8 @@ impl Drop for NameServer {
     }
 }
 
-/// The question again, and for type A its answer.
-fn reply(query: &[u8], answer: Ipv4Addr) -> Option<Vec<u8>> {
+/// The question again, and for type A its answer, or that there is no such name.
+fn reply(query: &[u8], answer: Option<Ipv4Addr>) -> Option<Vec<u8>> {
     // The name is labels up to an empty one; type and class follow.
     let mut end = 12;
     while *query.get(end)? != 0 {
@@ -66,14 +74,15 @@ fn reply(query: &[u8], answer: Ipv4Addr) -> Option<Vec<u8>> {
     }
     let question = query.get(12..end + 5)?;
     let is_a = question.ends_with(&[0, 1, 0, 1]);
+    let (code, address) = (if answer.is_none() { 3 } else { 0 }, answer.filter(|_| is_a));
     let mut reply = query.get(..2)?.to_vec();
-    // A response, recursion desired and available, no error; one question, and one answer or none.
-    reply.extend([0x81, 0x80, 0, 1, 0, u8::from(is_a), 0, 0, 0, 0]);
+    // A response, recursion desired and available; one question, and one answer or none.
+    reply.extend([0x81, 0x80 | code, 0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0]);
     reply.extend(question);
-    if is_a {
+    if let Some(address) = address {
         // The name at offset 12, type A, class IN, one second, four bytes.
         reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4]);
-        reply.extend(answer.octets());
+        reply.extend(address.octets());
     }
     Some(reply)
 }

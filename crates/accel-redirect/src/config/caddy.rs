@@ -14,6 +14,9 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
         let file = quoted(&format!("{}/access.log", standalone.folder));
         log = format!("\tlog {{\n\t\toutput file {file}\n\t}}\n\n");
     }
+    for (index, bucket) in config.buckets.iter().enumerate() {
+        text.push_str(&caddy_bucket::snippet(index, bucket));
+    }
     let mut spoofable = String::new();
     for name in SPOOFABLE {
         let _ = writeln!(spoofable, "\t\theader_up -{name}");

@@ -2,24 +2,37 @@
 
 use std::fmt::Write as _;
 
+use super::bucket::{ASKED, MASKED, ONE_RANGE, SEEN};
 use super::{indented, quoted};
 use crate::BucketUpstream;
 
-/// What of the client's request the bucket is asked.
-const ASKED: [(&str, &str); 6] = [
-    ("range", "Range"),
-    ("if_range", "If-Range"),
-    ("if_match", "If-Match"),
-    ("if_none_match", "If-None-Match"),
-    ("if_modified_since", "If-Modified-Since"),
-    ("if_unmodified_since", "If-Unmodified-Since"),
+/// Headers of the [`ResponsePlan`](secure_download_core::ResponsePlan), which an interim answer of the bucket must not take away,
+/// spelt as Caddy spells them.
+const PLANNED: [&str; 9] = [
+    "Content-Type",
+    "Content-Disposition",
+    "Cache-Control",
+    "Cdn-Cache-Control",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Cross-Origin-Resource-Policy",
+    "Referrer-Policy",
+    "Vary",
 ];
 
-/// One of these is in every name of a header but `Host`: Caddy 2.6 fails if told to delete all at once.
-const IN_EVERY_NAME: &str = "abcdefgijklmnpqruvwxyz-_";
+/// What both requests to one bucket have in common, to be imported.
+pub(super) fn snippet(index: usize, bucket: &BucketUpstream) -> String {
+    format!(
+        "\n# Fetches from {}.\n(secure_download_bucket_{index}) {{\n{}}}\n",
+        bucket.origin(),
+        indented(&fetching(bucket), "\t")
+    )
+}
 
 /// The `handle_response` for one bucket.
 pub(super) fn handle(index: usize, bucket: &BucketUpstream) -> String {
+    let upstream =
+        if bucket.is_name() { String::new() } else { format!("{}:{} ", bucket.host(), bucket.port()) };
     format!(
         r#"
 @bucket_{index} {{
@@ -29,126 +42,138 @@ pub(super) fn handle(index: usize, bucket: &BucketUpstream) -> String {
 	status 200
 }}
 handle_response @bucket_{index} {{
-	# The bucket's URL is signed for GET and HEAD only.
-	@other not method GET HEAD
-	method @other GET
-
 	# Puts the signed target in byte for byte, in every version; a header within `rewrite` would be expanded again.
 	route {{
 		rewrite * /__path__?__query__
 		uri replace /__path__ {{http.reverse_proxy.header.X-Store-Path}} 1
 		uri replace __query__ {{http.reverse_proxy.header.X-Store-Query}} 1
 
-		# Nothing of the client's request reaches the bucket but Range and conditions: no cookie, no credential.
+		# Nothing of the client's request reaches the bucket but one Range and conditions: no cookie, no credential.
+		# Two stars, since Caddy 2.6 fails if told to delete `-*`.
 {asked}
-		# Caddy drops the application's headers unless told so. Entity tag and date are the bucket's.
-		copy_response_headers {{
-			exclude X-Accel-Redirect X-Accel-Limit-Rate X-Store-Path X-Store-Query Content-Length Content-Encoding Accept-Ranges Etag Last-Modified Date Server Connection
+		# Caddy drops the application's headers unless told so. Those of the plan are set once the bucket has answered: an
+		# interim answer of the bucket would take them away. Entity tag and date are the bucket's.
+{kept}		copy_response_headers {{
+			exclude {planned}
+			exclude X-Accel-Redirect X-Accel-Limit-Rate X-Store-Path X-Store-Query
+			exclude Content-Length Content-Encoding Accept-Ranges Etag Last-Modified Date Server Connection
 		}}
-{fetching}	}}
+		header Cache-Control no-store
+
+		# The URL is signed for GET and HEAD only. To the bucket a POST becomes a GET again, and loses its body by that.
+		@body not method HEAD
+		method @body POST
+		@head method HEAD
+		reverse_proxy @head {upstream}{{
+			import secure_download_bucket_{index}
+		}}
+		reverse_proxy {upstream}{{
+			method GET
+			import secure_download_bucket_{index}
+		}}
+	}}
 }}
 "#,
         location = bucket.location(),
         asked = indented(&asked(), "\t\t"),
-        fetching = indented(&fetching(bucket), "\t\t"),
+        kept = indented(&kept(), "\t\t"),
+        planned = PLANNED.join(" "),
     )
+}
+
+fn variable(name: &str) -> String {
+    format!("secure_download_{}", name.to_ascii_lowercase().replace('-', "_"))
 }
 
 fn asked() -> String {
     let mut text = String::new();
-    for (name, field) in ASKED {
-        let _ = writeln!(text, "vars secure_download_{name} {{http.request.header.{field}}}");
+    for name in ASKED {
+        let _ = writeln!(text, "vars {} {{http.request.header.{name}}}", variable(name));
     }
-    for letter in IN_EVERY_NAME.chars() {
-        let _ = writeln!(text, "request_header -*{letter}*");
-    }
-    for (name, field) in ASKED {
-        let _ = writeln!(text, "@{name} not vars {{http.vars.secure_download_{name}}} \"\"");
-        let _ = writeln!(text, "request_header @{name} {field} {{http.vars.secure_download_{name}}}");
+    text.push_str("request_header -**\n");
+    for name in ASKED {
+        let kept = variable(name);
+        let _ = match name {
+            "Range" => writeln!(text, "@{kept} vars_regexp {{http.vars.{kept}}} (?i){ONE_RANGE}"),
+            _ => writeln!(text, "@{kept} not vars {{http.vars.{kept}}} \"\""),
+        };
+        let _ = writeln!(text, "request_header @{kept} {name} {{http.vars.{kept}}}");
     }
     text
+}
+
+fn kept() -> String {
+    let line = |name| format!("vars {} {{http.reverse_proxy.header.{name}}}\n", variable(name));
+    PLANNED.iter().map(|&name| line(name)).collect()
 }
 
 fn fetching(bucket: &BucketUpstream) -> String {
     let mut text = String::new();
     if bucket.is_name() {
-        text.push_str("reverse_proxy {\n\t# Looked up again while Caddy runs.\n\tdynamic a {\n");
-        let _ = write!(text, "\t\tname {}\n\t\tport {}\n\t\trefresh 5s\n", bucket.host(), bucket.port());
+        text.push_str("# Looked up again while Caddy runs.\ndynamic a {\n");
+        let _ = write!(text, "\tname {}\n\tport {}\n\trefresh 5s\n", bucket.host(), bucket.port());
         if !bucket.resolvers().is_empty() {
-            let _ = write!(text, "\t\tresolvers");
+            let _ = write!(text, "\tresolvers");
             for resolver in bucket.resolvers() {
                 // 2.6 would ask by TCP otherwise.
                 let _ = write!(text, " udp/{resolver}");
             }
             text.push('\n');
         }
-        text.push_str("\t}\n");
-    } else {
-        let _ = writeln!(text, "reverse_proxy {}:{} {{", bucket.host(), bucket.port());
+        text.push_str("}\n");
     }
-    text.push_str("\ttransport http {\n\t\tcompression off\n");
+    text.push_str("transport http {\n\tcompression off\n");
     if bucket.is_tls() {
-        let _ = writeln!(text, "\t\ttls\n\t\ttls_server_name {}", bucket.host());
+        let _ = writeln!(text, "\ttls\n\ttls_server_name {}", bucket.host());
         if let Some(file) = bucket.trusted_file() {
-            let _ = writeln!(text, "\t\ttls_trusted_ca_certs {}", quoted(file));
+            let _ = writeln!(text, "\ttls_trusted_ca_certs {}", quoted(file));
         }
     }
-    text.push_str("\t}\n");
     let _ = write!(
         text,
-        r#"
-	header_up Host {authority}
-	header_up Accept-Encoding identity
-	header_up -X-Forwarded-*
-	header_up -Via
+        r"}}
 
-	# Nothing of the bucket but the file, its length, entity tag and date.
-	header_down -Content-Type
-	header_down -Content-Disposition
-	header_down -Cache-Control
-	header_down -Cdn-Cache-Control
-	header_down -Content-Security-Policy
-	header_down -Cross-Origin-*
-	header_down -Referrer-Policy
-	header_down -Strict-Transport-Security
-	header_down -Set-Cookie
-	header_down -Expires
-	header_down -Vary
-	header_down -Access-Control-*
-	header_down -X-*
-	header_down -Cf-*
-	header_down -Location
-	header_down -Content-Location
-	header_down -Refresh
-	header_down -Alt-Svc
-	header_down -Link
-	header_down -Via
-	header_down -Server
+header_up Host {authority}
+header_up Accept-Encoding identity
+header_up -X-Forwarded-*
+header_up -Via
 
-	# The bucket's redirects and error pages name the bucket.
-"#,
+# Nothing of the bucket but the file, its length, type of range, entity tag and date. (What Caddy cannot take away: the
+# headers of an interim answer, such as 103, and trailers behind an answer without a length. Stores send neither.)
+header_down -**
+@file status 200 206 304
+handle_response @file {{
+	copy_response_headers {{
+		include Content-Length {seen}
+	}}
+",
         authority = bucket.authority(),
+        seen = SEEN.join(" "),
     );
-    let length = "\t\theader Content-Range {http.reverse_proxy.header.Content-Range}\n";
-    for (name, matched, status, says, more) in [
-        ("missing", "status 404 410", 404, "not found", ""),
-        ("changed", "status 412", 412, "changed", ""),
-        ("beyond", "{\n\t\tstatus 416\n\t\theader Content-Range *\n\t}", 416, "no such range", length),
-        ("unsatisfiable", "status 416", 416, "no such range", ""),
-        ("failed", "status 300 301 302 303 305 306 307 308 4xx 5xx", 502, "delivery failed", ""),
-    ] {
+    for name in PLANNED {
+        let kept = variable(name);
         let _ = write!(
             text,
-            r#"	@{name} {matched}
-	handle_response @{name} {{
-		header -Content-Disposition
-		header Content-Type "text/plain; charset=utf-8"
-		header Cache-Control no-store
-{more}		respond "{says}" {status}
-	}}
-"#
+            "\t@{kept} not vars {{http.vars.{kept}}} \"\"\n\theader @{kept} {name} {{http.vars.{kept}}}\n"
         );
     }
-    text.push_str("}\n");
+    text.push_str("\tcopy_response\n}\n\n# The bucket's redirects and error pages name the bucket.\n");
+    for masked in MASKED {
+        let statuses: Vec<_> = masked.of.iter().map(u16::to_string).collect();
+        let matcher = if statuses.is_empty() { String::new() } else { format!("@{} ", masked.name) };
+        if !statuses.is_empty() {
+            let _ = writeln!(text, "@{} status {}", masked.name, statuses.join(" "));
+        }
+        let _ = writeln!(text, "handle_response {matcher}{{");
+        if masked.status == 416 {
+            text.push_str("\tcopy_response_headers {\n\t\tinclude Content-Range\n\t}\n");
+        }
+        let _ = write!(
+            text,
+            "\theader Content-Type \"text/plain; charset=utf-8\"\n\theader X-Content-Type-Options nosniff\n\
+             \trespond \"{}\" {}\n}}\n",
+            masked.says, masked.status
+        );
+    }
     text
 }

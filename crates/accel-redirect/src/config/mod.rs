@@ -1,11 +1,13 @@
 //! [`ProxyConfig`]: the proxy's configuration, rendered from the mapping that the strategy uses.
 
 mod apache;
+mod bucket;
 mod caddy;
 mod caddy_bucket;
 mod lighttpd;
 mod nginx;
 mod nginx_bucket;
+mod nginx_names;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -115,9 +117,9 @@ impl<'a> ProxyConfig<'a> {
     ///
     /// - fetches from this one server only, over TLS with a verified certificate, and follows its addresses while it
     ///   runs,
-    /// - sends it `Range` and conditions, and nothing else that the client sent: no cookie, no credential,
-    /// - shows the client nothing of the bucket: no redirect, no error page, no `x-amz-*` header (nginx: see
-    ///   [`ProxyConfig::headers_more`]),
+    /// - sends it one `Range` and conditions, and nothing else that the client sent: no cookie, no credential, no body,
+    /// - shows the client nothing of the bucket's answer but the file, its length, `Content-Range`, `Accept-Ranges`, `ETag` and
+    ///   `Last-Modified` (nginx: see [`ProxyConfig::headers_more`]): no redirect, no error page,
     /// - writes no signed URL into a log.
     ///
     /// # Errors
@@ -190,9 +192,9 @@ impl<'a> ProxyConfig<'a> {
         self
     }
 
-    /// nginx has the headers-more module (Debian: `libnginx-mod-http-headers-more-filter`). nginx itself takes headers of a
-    /// bucket away by full name only: without the module, names that are not known here stay visible, such as those of
-    /// an object's own metadata (`x-amz-meta-*`). Caddy needs nothing.
+    /// nginx has the headers-more module (Debian: `libnginx-mod-http-headers-more-filter`), with which every header of a
+    /// bucket goes but those of the file. nginx itself takes them away by full name only: without the module, names that are
+    /// not known here stay visible, such as those of an object's own metadata (`x-amz-meta-*`). Caddy needs nothing.
     #[must_use]
     pub fn headers_more(mut self) -> Self {
         self.headers_more = true;

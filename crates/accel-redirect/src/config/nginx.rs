@@ -51,7 +51,7 @@ fn site(config: &ProxyConfig<'_>) -> String {
     for name in SPOOFABLE {
         let _ = writeln!(spoofable, "        proxy_set_header {name} \"\";");
     }
-    let maps = if config.buckets.is_empty() { "" } else { nginx_bucket::MAPS };
+    let maps = if config.buckets.is_empty() { String::new() } else { nginx_bucket::maps() };
     let mut text = format!(
         r#"{maps}
 upstream secure_download_app {{

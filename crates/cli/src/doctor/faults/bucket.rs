@@ -90,25 +90,23 @@ impl Masked {
     pub(in crate::doctor) fn headers_lost(&self, names: &[String]) -> Vec<Fault> {
         let what = format!("headers are lost, or the bucket's stand in their place: {}", names.join(", "));
         let line = |name: &String| {
-            let variable = name.replace('-', "_");
-            format!(
-                "set $sd_{variable} $upstream_http_{variable};\nadd_header {name} $sd_{variable} always;\n"
-            )
+            let kept = name.replace('-', "_");
+            match self.dialect {
+                Dialect::Caddy => format!(
+                    "vars secure_download_{kept} {{http.reverse_proxy.header.{name}}}\n\
+                     header {name} {{http.vars.secure_download_{kept}}}        # before copy_response\n"
+                ),
+                _ => format!("set $sd_{kept} $upstream_http_{kept};\nadd_header {name} $sd_{kept} always;\n"),
+            }
         };
-        let (id, mend) = match self.dialect {
-            Dialect::Caddy => (
-                "caddy-headers",
-                "copy_response_headers {        # before the inner reverse_proxy".to_owned(),
-            ),
-            _ => ("nginx-headers", names.iter().map(line).collect()),
-        };
-        vec![fault(id, what, mend)]
+        let id = if self.dialect == Dialect::Caddy { "caddy-headers" } else { "nginx-headers" };
+        vec![fault(id, what, names.iter().map(line).collect::<String>())]
     }
 
     /// Something of the bucket is visible on a file.
     pub(in crate::doctor) fn shown(&self, name: &str) -> Vec<Fault> {
         let mend = match self.dialect {
-            Dialect::Caddy => "header_down -X-*".to_owned(),
+            Dialect::Caddy => "header_down -**".to_owned(),
             _ => format!("proxy_hide_header {name};        # or more_clear_headers 'x-amz-*'"),
         };
         vec![fault("bucket-shown", "the bucket shows through", mend)]
@@ -126,8 +124,8 @@ impl Masked {
     /// A range was not answered as such.
     pub(in crate::doctor) fn ranges(&self) -> Vec<Fault> {
         let mend = match self.dialect {
-            Dialect::Caddy => "request_header @range Range {http.vars.secure_download_range}",
-            _ => "proxy_set_header Range $http_range;",
+            Dialect::Caddy => "request_header @secure_download_range Range {http.vars.secure_download_range}",
+            _ => "proxy_set_header Range $sd_range;",
         };
         vec![fault("bucket-ranges", "Range does not reach the bucket", mend)]
     }
@@ -137,7 +135,7 @@ impl Masked {
         vec![fault(
             "bucket-method",
             "HEAD is turned into GET for the client too: the next answer is read wrongly",
-            "@other not method GET HEAD\nmethod @other GET",
+            "@body not method HEAD\nmethod @body POST",
         )]
     }
 
