@@ -2,9 +2,12 @@
 //! `cargo bench -p benches --bench stream`
 
 use std::fs::File;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use actix_web::{App, test};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use http::header::HeaderMap;
@@ -59,6 +62,10 @@ fn bench(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("http-serve", name), |bencher| {
             bencher.to_async(&runtime).iter(async || take(by_http_serve(&path, &request(Method::GET))).await);
         });
+        let target = format!("/{}", name.replace(' ', "%20"));
+        group.bench_function(BenchmarkId::new("actix-files", name), |bencher| {
+            bencher.iter_custom(|times| by_actix_files(root.path(), &target, times));
+        });
     }
     group.finish();
 
@@ -86,13 +93,28 @@ fn request(method: Method) -> Request<Body> {
 
 /// As its documentation shows it.
 fn by_http_serve(
-    path: &std::path::Path,
+    path: &Path,
     request: &Request<Body>,
 ) -> Response<impl HttpBody<Data = Bytes, Error = BoxError>> {
     let file = tokio::task::block_in_place(|| {
         ChunkedReadFile::<Bytes, BoxError>::new(File::open(path)?, HeaderMap::new())
     });
     http_serve::serve(file.expect("a file"), request)
+}
+
+/// So many times, one after the other.
+fn by_actix_files(root: &Path, target: &str, times: u64) -> Duration {
+    actix_web::rt::System::new().block_on(async {
+        let app = App::new().service(actix_files::Files::new("/", root));
+        let app = test::init_service(app).await;
+        let started = Instant::now();
+        for _ in 0..times {
+            let request = test::TestRequest::get().uri(target).to_request();
+            let answer = test::call_and_read_body(&app, request).await;
+            std::hint::black_box(answer);
+        }
+        started.elapsed()
+    })
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

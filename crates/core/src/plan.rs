@@ -62,25 +62,18 @@ impl Representation {
 
 /// `{length:x}-{nanos:x}`, without the formatting machinery: every request needs it.
 fn hexadecimal(length: u64, nanos: u64) -> Box<str> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 33];
-    let mut start = text.len();
-    for (number, separator) in [(nanos, Some(b'-')), (length, None)] {
-        let mut rest = number;
-        loop {
-            start -= 1;
-            text[start] = DIGITS[(rest & 0xf) as usize];
-            rest >>= 4;
-            if rest == 0 {
-                break;
-            }
-        }
-        if let Some(separator) = separator {
-            start -= 1;
-            text[start] = separator;
-        }
+    let mut text = String::with_capacity(33);
+    push_hexadecimal(&mut text, length);
+    text.push('-');
+    push_hexadecimal(&mut text, nanos);
+    text.into()
+}
+
+fn push_hexadecimal(text: &mut String, number: u64) {
+    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        text.push(char::from(b"0123456789abcdef"[(number >> (4 * place) & 0xf) as usize]));
     }
-    String::from_utf8_lossy(&text[start..]).into()
 }
 
 /// The headers of a granted download as the client must see them.
@@ -108,7 +101,7 @@ impl ResponsePlan {
         let judgement = policy.judge(download.raw_content_type());
         let inline = judgement.inline.filter(|_| terms.asks_inline());
         let disposition = if inline.is_some() { Disposition::Inline } else { Disposition::Attachment };
-        let mut headers = HeaderMap::with_capacity(16);
+        let mut headers = HeaderMap::with_capacity(12);
         headers.insert(CONTENT_TYPE, judgement.content_type);
         let filename = download.raw_filename().unwrap_or_default();
         headers.insert(CONTENT_DISPOSITION, content_disposition(disposition, filename));
@@ -156,7 +149,11 @@ impl ResponsePlan {
         now: SystemTime,
     ) -> Option<Response<Body>> {
         let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
-        self.conditional_answer(head, &validators)
+        match conditional::evaluate(head, &validators) {
+            Precondition::Holds => None,
+            Precondition::NotModified => Some(self.not_modified(&validators)),
+            Precondition::Failed => Some(self.clone().bare(StatusCode::PRECONDITION_FAILED)),
+        }
     }
 
     /// Decides what of `file` answers the request, after RFC 9110 sections 13 and 14.
@@ -207,8 +204,10 @@ impl ResponsePlan {
     /// As [`ResponsePlan::select`], with nothing copied.
     pub fn into_selection(self, head: &RequestHead, file: &Representation, now: SystemTime) -> Selection {
         let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
-        if let Some(answer) = self.conditional_answer(head, &validators) {
-            return Selection::Answered(answer);
+        match conditional::evaluate(head, &validators) {
+            Precondition::Holds => {}
+            Precondition::NotModified => return Selection::Answered(self.not_modified(&validators)),
+            Precondition::Failed => return Selection::Answered(self.bare(StatusCode::PRECONDITION_FAILED)),
         }
         let ranges = match head.single(RANGE) {
             Some(field)
@@ -246,20 +245,13 @@ impl ResponsePlan {
         Selection::Send(Sending { response, parts })
     }
 
-    fn conditional_answer(&self, head: &RequestHead, validators: &Validators<'_>) -> Option<Response<Body>> {
-        match conditional::evaluate(head, validators) {
-            Precondition::Holds => None,
-            Precondition::NotModified => Some(self.not_modified(validators)),
-            Precondition::Failed => Some(self.bare(StatusCode::PRECONDITION_FAILED)),
-        }
-    }
-
     /// RFC 9110 section 15.4.5: validators and cache fields of the 200, nothing else. `Last-Modified` only where
     /// there is no entity tag.
     fn not_modified(&self, validators: &Validators<'_>) -> Response<Body> {
         let mut response = Response::new(Body::absent());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
+        headers.reserve(4);
         for name in [CACHE_CONTROL, CDN_CACHE_CONTROL, VARY] {
             if let Some(value) = self.headers.get(&name) {
                 headers.insert(name, value.clone());
@@ -272,7 +264,7 @@ impl ResponsePlan {
         response
     }
 
-    fn unsatisfiable(&self, length: u64) -> Response<Body> {
+    fn unsatisfiable(self, length: u64) -> Response<Body> {
         let mut response = self.bare(StatusCode::RANGE_NOT_SATISFIABLE);
         let value = HeaderValue::try_from(format!("bytes */{length}"));
         response.headers_mut().insert(CONTENT_RANGE, value.unwrap_or(HeaderValue::from_static("bytes */0")));
@@ -281,11 +273,11 @@ impl ResponsePlan {
     }
 
     /// An answer about the request, not about the file: no header that describes the file, nothing to keep.
-    fn bare(&self, status: StatusCode) -> Response<Body> {
+    fn bare(self, status: StatusCode) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.clone_from(&self.headers);
+        *headers = self.headers;
         for name in [CONTENT_TYPE, CONTENT_DISPOSITION, Judgement::POLICY_HEADER, VARY] {
             headers.remove(name);
         }

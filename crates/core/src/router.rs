@@ -151,13 +151,18 @@ impl fmt::Debug for Router {
 }
 
 /// Delivers and notes which strategy did, unless an inner one already has.
-pub(crate) async fn deliver_named(
-    strategy: &dyn DeliveryStrategy,
+///
+/// No async function: its future would hold the grant a second time.
+pub(crate) fn deliver_named<'a>(
+    strategy: &'a dyn DeliveryStrategy,
     grant: Grant,
-    head: &RequestHead,
-) -> Result<Response<Body>, DeliveryError> {
+    head: &'a RequestHead,
+) -> impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'a {
     let served_by = ServedBy { strategy: strategy.name(), audit_id: grant.audit_id() };
-    let mut response = strategy.deliver(grant, head).await?;
-    response.extensions_mut().get_or_insert(served_by);
-    Ok(response)
+    let delivering = strategy.deliver(grant, head);
+    async move {
+        let mut response = delivering.await?;
+        response.extensions_mut().get_or_insert(served_by);
+        Ok(response)
+    }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use async_trait::async_trait;
 use http::Response;
 #[cfg(feature = "object_store")]
 use object_store::ObjectStore;
@@ -141,51 +141,68 @@ fn open_root(
     open(root).map_err(|source| StreamError::Root { root: root.to_owned(), source })
 }
 
-#[async_trait]
+type Delivering<'a> = Pin<Box<dyn Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'a>>;
+
 impl DeliveryStrategy for Stream {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+    /// As `async_trait` would have it, but for the grant, of which its future would hold several copies.
+    fn deliver<'life0, 'life1, 'async_trait>(
+        &'life0 self,
+        grant: Grant,
+        head: &'life1 RequestHead,
+    ) -> Delivering<'async_trait>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        Self: 'async_trait,
+    {
+        let declined = |grant: Grant, reason| -> Delivering<'async_trait> {
+            Box::pin(std::future::ready(Err(grant.decline(NAME, reason))))
+        };
         match self.source(grant.download()) {
-            None => Err(grant.decline(NAME, "no such volume")),
+            None => declined(grant, "no such volume"),
             Some(Source::Local(_)) if grant.download().version_id().is_some() => {
-                Err(grant.decline(NAME, "a folder has no versions"))
+                declined(grant, "a folder has no versions")
             }
-            Some(Source::Local(source)) => deliver_local(source, grant, head).await,
+            Some(Source::Local(source)) => Box::pin(deliver_local(source, grant, head)),
             #[cfg(feature = "object_store")]
-            Some(Source::Object(source)) => source.deliver(grant, head).await,
+            Some(Source::Object(source)) => Box::pin(source.deliver(grant, head)),
         }
     }
 }
 
-async fn deliver_local(
-    source: &LocalSource,
+/// No async function: its future would hold the grant twice.
+fn deliver_local<'a>(
+    source: &'a LocalSource,
     grant: Grant,
-    head: &RequestHead,
-) -> Result<Response<Body>, DeliveryError> {
-    let file = source.find(grant.download().key()).await?;
-    let rate = grant.terms().rate_limit();
-    let now = SystemTime::now();
-    let sending = match grant.into_plan().into_selection(head, &file.representation(now), now) {
-        Selection::Answered(response) => return Ok(response),
-        Selection::Send(sending) => sending,
-    };
-    let parts = sending.parts().clone();
-    let body = match rate {
-        // Small enough for one buffer, which leaves together with the head.
-        None if parts.length() <= OpenFile::ONE_BUFFER => Body::full(file.read_all(&parts).await?),
-        rate => {
-            let file = source.share(file);
-            let chunks = move |range| FileChunks::new(Arc::clone(&file), range);
-            match rate {
-                None => Body::parts(parts, chunks),
-                Some(rate) => Body::stream(parts.length(), Paced::new(Body::parts(parts, chunks), rate)),
+    head: &'a RequestHead,
+) -> impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'a {
+    async move {
+        let file = source.find(grant.download().key()).await?;
+        let rate = grant.terms().rate_limit();
+        let now = SystemTime::now();
+        let sending = match grant.into_plan().into_selection(head, &file.representation(now), now) {
+            Selection::Answered(response) => return Ok(response),
+            Selection::Send(sending) => sending,
+        };
+        let parts = sending.parts().clone();
+        let body = match rate {
+            // Small enough for one buffer, which leaves together with the head.
+            None if parts.length() <= OpenFile::ONE_BUFFER => Body::full(file.read_all(&parts).await?),
+            rate => {
+                let file = source.share(file);
+                let chunks = move |range| FileChunks::new(Arc::clone(&file), range);
+                match rate {
+                    None => Body::parts(parts, chunks),
+                    Some(rate) => Body::stream(parts.length(), Paced::new(Body::parts(parts, chunks), rate)),
+                }
             }
-        }
-    };
-    Ok(sending.with_body(body))
+        };
+        Ok(sending.with_body(body))
+    }
 }
 
 /// Why a [`Stream`] could not be made.

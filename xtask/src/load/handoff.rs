@@ -1,4 +1,5 @@
-//! `cargo xtask load handoff`: whole files per second through one nginx, handed off to it and streamed through it.
+//! `cargo xtask load handoff`: whole files per second through one nginx, handed off to it and streamed through it,
+//! by ours and by tower-http's `ServeFile`.
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +11,9 @@ use super::wrk::Seen;
 use crate::command::Failed;
 
 const ROUNDS: usize = 3;
+
+/// Of the variant `handoff`.
+const ROUTES: [&str; 3] = ["files", "streamed", "served"];
 
 pub(crate) fn run(programs: &Path, folder: &Path) -> Result<(), Failed> {
     let files = write_files(folder)?;
@@ -24,27 +28,35 @@ pub(crate) fn run(programs: &Path, folder: &Path) -> Result<(), Failed> {
     let mut table = Table::new([
         "file",
         "handed off, requests/s",
-        "streamed through, requests/s",
-        "ratio",
-        "processor time of nginx and application, ratio",
+        "streamed through",
+        "ServeFile through",
+        "handed off over streamed",
+        "over ServeFile",
+        "processor time of both, handed off over streamed",
+        "over ServeFile",
     ]);
     for size in &SIZES {
-        let (mut handed_off, mut streamed) = (Vec::new(), Vec::new());
+        let mut runs: [Vec<Run>; 3] = Default::default();
         for _ in 0..ROUNDS {
-            handed_off.push(measure(&app, &nginx, "files", size, folder)?);
-            streamed.push(measure(&app, &nginx, "streamed", size, folder)?);
+            for (route, runs) in ROUTES.iter().zip(&mut runs) {
+                runs.push(measure(&app, &nginx, route, size, folder)?);
+            }
         }
+        let [handed_off, streamed, served] = &runs;
         let rates = |runs: &[Run]| digits(median(runs.iter().map(|run| run.rate).collect()));
-        let ratio = |value: fn(&Run) -> f64| {
-            let ratios = handed_off.iter().zip(&streamed).map(|(one, other)| value(one) / value(other));
+        let over = |others: &[Run], value: fn(&Run) -> f64| {
+            let ratios = handed_off.iter().zip(others).map(|(one, other)| value(one) / value(other));
             digits(median(ratios.collect()))
         };
         table.row([
             size.name.to_owned(),
-            rates(&handed_off),
-            rates(&streamed),
-            ratio(|run| run.rate),
-            ratio(|run| run.cost),
+            rates(handed_off),
+            rates(streamed),
+            rates(served),
+            over(streamed, |run| run.rate),
+            over(served, |run| run.rate),
+            over(streamed, |run| run.cost),
+            over(served, |run| run.cost),
         ]);
     }
     println!("{table}");

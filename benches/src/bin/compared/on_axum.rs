@@ -11,6 +11,7 @@ use secure_download::{
 };
 use tokio::net::TcpListener;
 
+use crate::peers::serve_files;
 use crate::{Files, announced, bound};
 
 pub(crate) fn serve(gate: Gate<Option<User>, Download>) {
@@ -30,8 +31,8 @@ fn app(gate: Gate<Option<User>, Download>) -> Router {
     Router::new().route("/files/{id}", download(gate))
 }
 
-/// `/files/NAME` hands off and `/streamed/NAME` streams, behind an nginx that is configured for it as documented, but with
-/// one worker and no log.
+/// `/files/NAME` hands off, `/streamed/NAME` streams and `/served/NAME` is tower-http's `ServeFile`, behind an nginx that is
+/// configured for it as documented, but with one worker and no log.
 pub(crate) fn serve_handing_off(files: &Files, nginx: &str, run: &str) {
     let root = Root::new("/_protected/files", &files.folder).expect("a root");
     let mapping = Mapping::new([root]).expect("a mapping");
@@ -42,6 +43,7 @@ pub(crate) fn serve_handing_off(files: &Files, nginx: &str, run: &str) {
     let app = Router::new()
         .route("/files/{id}", download(files.gate(accel)))
         .route("/streamed/{id}", download(files.gate(streamed)))
+        .merge(serve_files(files, "/served"))
         .layer(guard);
 
     let listener = bound();

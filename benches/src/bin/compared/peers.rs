@@ -15,10 +15,15 @@ use tower_http::services::ServeFile;
 
 use crate::{Files, announced, bound};
 
-/// tower-http's `ServeFile`, a route for each file.
+/// tower-http's `ServeFile`.
 pub(crate) fn serve_file(files: &Files) {
-    let routes = files.names().into_iter().map(|name| (format!("/files/{name}"), files.folder.join(name)));
-    serve(routes.fold(Router::new(), |app, (route, path)| app.route_service(&route, ServeFile::new(path))));
+    serve(serve_files(files, "/files"));
+}
+
+/// `ServeFile`, a route for each file beneath a path.
+pub(crate) fn serve_files(files: &Files, beneath: &str) -> Router {
+    let routes = files.names().into_iter().map(|name| (format!("{beneath}/{name}"), files.folder.join(name)));
+    routes.fold(Router::new(), |app, (route, path)| app.route_service(&route, ServeFile::new(path)))
 }
 
 /// As its documentation shows it, within axum.

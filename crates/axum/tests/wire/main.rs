@@ -1,6 +1,7 @@
 //! What a client sees on the wire, through `axum::serve` on a loopback port.
 
 mod adapter;
+mod own_loop;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

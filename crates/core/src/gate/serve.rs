@@ -72,14 +72,22 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             return Err(self.refuse(StatusCode::METHOD_NOT_ALLOWED, Reason::Method));
         }
         let admitted = self.admit().await?;
-        match target {
-            Target::Record(Some(record)) => self.grant(record, asked.stricter(admitted), head).await,
-            Target::Record(None) => Err(self.refuse(StatusCode::NOT_FOUND, Reason::UnknownId)),
+        let found;
+        let record = match target {
+            Target::Record(record) => record,
             Target::Id(id) => match self.inner.catalog.find(id).await {
-                Ok(Some(record)) => self.grant(&record, asked.stricter(admitted), head).await,
-                Ok(None) => Err(self.refuse(StatusCode::NOT_FOUND, Reason::UnknownId)),
-                Err(error) => Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Catalog(error))),
+                Ok(record) => {
+                    found = record;
+                    found.as_ref()
+                }
+                Err(error) => {
+                    return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Catalog(error)));
+                }
             },
+        };
+        match record {
+            Some(record) => self.grant(record, asked.stricter(admitted), head).await,
+            None => Err(self.refuse(StatusCode::NOT_FOUND, Reason::UnknownId)),
         }
     }
 
@@ -119,9 +127,38 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             Some(Some(permit)) => Some(permit),
             None => None,
         };
-        let usage = self.reserve(record, head).await?;
+        let mut usage = self.reserve(record, head).await?;
+        let delivering = self.deliver(record, asked.stricter(imposed), usage.limited, head);
+        let unfinished = Unfinished(Some(self));
+        let result = match delivering.await {
+            Ok(response) => {
+                let spent = match due_now(&response, &mut usage.reserved) {
+                    Some(held) => held.commit().await,
+                    None => Ok(()),
+                };
+                match spent {
+                    Ok(()) => Ok(self.finish(response, head, permit, usage.reserved)),
+                    Err(error) => {
+                        Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error)))
+                    }
+                }
+            }
+            Err(error) => Err(self.delivery_failed(error)),
+        };
+        unfinished.end();
+        result
+    }
+
+    /// Tells the observer and starts the delivery. No async function, so that no future holds the grant but the strategy's.
+    fn deliver<'b>(
+        &'b self,
+        record: &R,
+        asked: Terms,
+        limited: bool,
+        head: &'b RequestHead,
+    ) -> impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'b {
         let download = record.download();
-        let terms = download.terms().stricter(asked).stricter(imposed);
+        let terms = download.terms().stricter(asked);
         let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
         if let Some((observer, subject)) = self.listener() {
             observer.observe(&Event::Granted {
@@ -132,16 +169,10 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             });
         }
         let mut grant = Grant::new(download, plan, terms, self.audit_id, self.inner.observer.clone());
-        if usage.limited {
+        if limited {
             grant.limit_uses();
         }
-        let unfinished = Unfinished(Some(self));
-        let result = match deliver_named(&*self.inner.strategy, grant, head).await {
-            Ok(response) => self.finish(response, head, permit, usage.reserved).await,
-            Err(error) => Err(self.delivery_failed(error)),
-        };
-        unfinished.end();
-        result
+        deliver_named(&*self.inner.strategy, grant, head)
     }
 
     /// HEAD spends nothing, so nothing is set aside for it.
@@ -165,33 +196,22 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         }
     }
 
-    /// Commits what leaves now, and ties to the body what ends with it.
-    async fn finish(
+    /// Ties to the body what ends with it.
+    fn finish(
         &self,
-        response: Response<Body>,
+        mut response: Response<Body>,
         head: &RequestHead,
         permit: Option<Permit>,
         reserved: Option<Held>,
-    ) -> Result<Response<Body>, Refusal> {
-        let (parts, mut body) = response.into_parts();
-        if *head.method() == Method::HEAD && body.remaining() > 0 {
+    ) -> Response<Body> {
+        if *head.method() == Method::HEAD && response.body().remaining() > 0 {
             // Some frameworks poll the body of an answer to HEAD to its end.
-            body = Body::empty();
+            *response.body_mut() = Body::empty();
         }
         let strategy =
-            parts.extensions.get::<ServedBy>().map_or(self.inner.strategy.name(), ServedBy::strategy);
-        // What delivers nothing, such as 304, 412 and 416, spends nothing, whatever its body.
-        let redirects = parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED;
-        let mut reserved = reserved.filter(|_| parts.status.is_success() || redirects);
-        let delivery = parts.extensions.get::<Delivery>().copied();
-        let length = body.remaining();
-        // The head alone delivers: an empty file, and a hand-off or a redirect with a body too. So the use is spent now.
-        if (length == 0 || redirects || delivery.is_some())
-            && let Some(held) = reserved.take()
-            && let Err(error) = held.commit().await
-        {
-            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::UsageLimit(error)));
-        }
+            response.extensions().get::<ServedBy>().map_or(self.inner.strategy.name(), ServedBy::strategy);
+        let delivery = response.extensions().get::<Delivery>().copied();
+        let length = response.body().remaining();
         if length > 0 && delivery.is_none() {
             if permit.is_some() || reserved.is_some() || self.inner.observer.is_some() {
                 let transfer = Transfer {
@@ -203,9 +223,9 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
                     released: AtomicU64::new(0),
                     permit,
                 };
-                body = body.track(Tracking::new(transfer, reserved));
+                return response.map(|body| body.track(Tracking::new(transfer, reserved)));
             }
-            return Ok(Response::from_parts(parts, body));
+            return response;
         }
         self.delivered(
             strategy,
@@ -215,7 +235,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
                 None => Outcome::Sent { bytes: 0 },
             },
         );
-        Ok(Response::from_parts(parts, body))
+        response
     }
 
     fn delivered(&self, strategy: &'static str, outcome: Outcome) {
@@ -255,6 +275,19 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         let observer = self.inner.observer.as_deref()?;
         Some((observer, self.inner.subject_label.as_ref().map(|label| label(self.subject))))
     }
+}
+
+/// The reserved use, if it is to be spent before the answer leaves: when the head alone delivers, as that of an empty file
+/// does, and that of a hand-off or a redirect. What delivers nothing, such as 304, 412 and 416, gives the use back.
+fn due_now(response: &Response<Body>, reserved: &mut Option<Held>) -> Option<Held> {
+    let status = response.status();
+    let redirects = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
+    if !status.is_success() && !redirects {
+        *reserved = None;
+    }
+    let at_once =
+        redirects || response.body().remaining() == 0 || response.extensions().get::<Delivery>().is_some();
+    reserved.take_if(|_| at_once)
 }
 
 /// What the limit on uses says about one request.

@@ -17,8 +17,8 @@ use super::recycle::Recycled;
 
 /// What a slow reader holds.
 const SMALLEST: usize = 4 * 1024;
-/// What every reader starts with.
-const FIRST: usize = SMALLEST;
+/// What every reader starts with: the kernel takes so much without a word from the client.
+const FIRST: usize = 16 * 1024;
 /// What a fast reader gets. Larger chunks were measured to gain nothing.
 const LARGEST: usize = 64 * 1024;
 
@@ -36,7 +36,10 @@ type Read = io::Result<(Vec<u8>, usize)>;
 pub(crate) struct FileChunks {
     file: Arc<OpenFile>,
     range: Range<u64>,
+    /// How much was handed out, at most as much as matters.
+    sent: usize,
     buffer: Recycled,
+    /// How large a chunk the reader's pace allows.
     size: usize,
     lent_at: Option<Instant>,
     since_pause: usize,
@@ -48,6 +51,7 @@ impl FileChunks {
         Self {
             file,
             range,
+            sent: 0,
             buffer: Recycled::new(),
             size: FIRST,
             lent_at: None,
@@ -67,12 +71,23 @@ impl FileChunks {
         }
     }
 
+    /// How long the next chunk shall be. The pace shows only once the kernel's own buffers are full: until then a chunk is
+    /// no more than a quarter of what was sent, so that a reader who turns out to be slow is left with little.
+    fn next_size(&self) -> usize {
+        let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
+        let most = match self.sent {
+            0 => FIRST,
+            sent if sent < LARGEST => (sent.next_power_of_two() / 4).max(SMALLEST),
+            _ => LARGEST,
+        };
+        self.size.min(most).min(left)
+    }
+
     /// The buffer, as large as the next chunk shall be and no larger.
     fn fit(&self, mut buffer: Vec<u8>) -> Vec<u8> {
-        let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
-        let size = self.size.min(left);
+        let size = self.next_size();
         if buffer.len() != size {
-            if buffer.capacity() < size || buffer.capacity() > 2 * self.size {
+            if buffer.capacity() < size || buffer.capacity() > 2 * size {
                 buffer = Vec::with_capacity(size);
             }
             buffer.resize(size, 0);
@@ -85,6 +100,7 @@ impl FileChunks {
             return Poll::Ready(Some(Err(ended_early().into())));
         }
         self.range.start += count as u64;
+        self.sent = (self.sent + count).min(LARGEST);
         self.since_pause += count;
         self.lent_at = Some(Instant::now());
         Poll::Ready(Some(Ok(self.buffer.lend(buffer, count))))

@@ -1,0 +1,74 @@
+//! The same through the library's own accept loop, [`serve`], and what only it does.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::routing::get;
+use secure_download_axum::{DownloadListener, PeerAddr, download, serve};
+use secure_download_core::{Concurrency, Download, Gate};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::PATIENT;
+use crate::adapter::{self, Ready, User, answer, ask, capped_gate, gate, media, plain_gate};
+
+async fn start(app: Router, stall: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let listener = DownloadListener::new(listener).stall_timeout(stall);
+    tokio::spawn(serve(listener, app));
+    address
+}
+
+async fn start_gate(gate: Gate<Option<User>, Download>, stall: Duration) -> SocketAddr {
+    start(Router::new().route("/files/{id}", download::<Option<User>, _>(gate)), stall).await
+}
+
+#[tokio::test]
+async fn answers_are_the_same() {
+    let media = media();
+    let address = start_gate(plain_gate(media.path()), PATIENT).await;
+    adapter::check_statuses_and_bodies(address).await;
+    adapter::check_pipelined_requests(address).await;
+    let gate = gate(Ready, Concurrency::new(1), |_| {});
+    adapter::check_head_and_first_chunk_leave_together(start_gate(gate, PATIENT).await).await;
+}
+
+#[tokio::test]
+async fn who_stops_reading_is_cut_and_makes_room() {
+    const CAP: usize = 4;
+    let media = media();
+    let (gate, outcomes) = capped_gate(media.path(), CAP);
+    let address = start_gate(gate, Duration::from_millis(300)).await;
+    adapter::check_who_stops_reading_is_cut_and_makes_room(address, CAP, outcomes).await;
+}
+
+#[tokio::test]
+async fn the_peer_address_is_known_and_a_head_has_its_limit() {
+    let app = Router::new()
+        .route("/", get(|ConnectInfo(PeerAddr(peer))| async move { SocketAddr::to_string(&peer) }));
+    let address = start(app, PATIENT).await;
+    for (field, status) in [(8 * 1024, "200"), (20 * 1024, "431")] {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let mine = stream.local_addr().expect("an address").to_string();
+        ask(&mut stream, "GET", "/", &format!("x-long: {}\r\n", "a".repeat(field))).await;
+        let (head, body) = answer(&mut stream, true).await;
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{field}: {head}");
+        assert_eq!(body == mine.as_bytes(), status == "200", "{field}");
+    }
+}
+
+/// The clock runs ahead while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_finish_a_head_is_cut() {
+    let address = start(Router::new(), PATIENT).await;
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await.expect("sent");
+    let started = tokio::time::Instant::now();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.expect("the end");
+    assert_eq!(started.elapsed().as_secs(), 60);
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
+}
