@@ -78,17 +78,17 @@ async fn main() {
     );
     assert!(after.descriptors <= idle.descriptors + 2, "descriptors leak");
 
-    let (mut peak, mut grown) = (after.peak, 0);
+    let first = after.peak;
+    let mut peak = first;
     for number in ["second", "third", "fourth"] {
         let (readers, ..) = wave(&site, &request, &content, count, seconds / 3).await;
         drop(readers);
         let now = Memory::settled(pid, idle.descriptors + 2).await.peak;
         println!("peak resident: {peak} KiB before the {number} wave, {now} KiB after it");
-        grown = now * 100 / peak - 100;
         peak = now;
     }
-    // glibc keeps an arena for each thread and needs a few waves to fill the gaps in all of them.
-    assert!(grown <= 3, "memory keeps growing");
+    // Allocators keep pages for each thread and need a few waves to fill the gaps in all of them.
+    assert!(peak <= first + first / 4, "memory keeps growing");
     assert!(busy.1 < Duration::from_millis(50), "small requests waited");
     site.stop().await;
 

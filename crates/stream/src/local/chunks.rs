@@ -17,14 +17,15 @@ use super::recycle::Recycled;
 
 /// What a slow reader holds.
 const SMALLEST: usize = 4 * 1024;
-/// What every reader starts with: the kernel takes so much without a word from the client.
-const FIRST: usize = 16 * 1024;
+/// What every reader gets until as much was sent as a large chunk holds: only when the kernel's own buffers are full does it
+/// show who is slow, and who is shall not be left with much.
+const UNTRIED: usize = 8 * 1024;
 /// What a fast reader gets. Larger chunks were measured to gain nothing.
 const LARGEST: usize = 64 * 1024;
 
 /// A chunk that the framework lets go of so soon makes the next one larger.
 const FAST: Duration = Duration::from_millis(5);
-/// One that it holds so long makes the next one smaller.
+/// One that it holds so long makes the next one smaller, in proportion.
 const SLOW: Duration = Duration::from_millis(50);
 
 /// After so many bytes without a pause, other tasks get their turn.
@@ -41,7 +42,8 @@ pub(crate) struct FileChunks {
     buffer: Recycled,
     /// How large a chunk the reader's pace allows.
     size: usize,
-    lent_at: Option<Instant>,
+    /// How long the last chunk was, and when it was handed out.
+    lent: Option<(usize, Instant)>,
     since_pause: usize,
     on_pool: Option<JoinHandle<Read>>,
 }
@@ -53,8 +55,8 @@ impl FileChunks {
             range,
             sent: 0,
             buffer: Recycled::new(),
-            size: FIRST,
-            lent_at: None,
+            size: UNTRIED,
+            lent: None,
             since_pause: 0,
             on_pool: None,
         }
@@ -62,24 +64,21 @@ impl FileChunks {
 
     /// Follows the reader: how long did the framework hold the last chunk?
     fn adapt(&mut self, returned_at: Option<Instant>) {
-        let (Some(lent), Some(returned)) = (self.lent_at, returned_at) else { return };
-        let held = returned.saturating_duration_since(lent);
+        let (Some((length, lent_at)), Some(returned_at)) = (self.lent, returned_at) else { return };
+        let held = returned_at.saturating_duration_since(lent_at);
         if held <= FAST {
             self.size = (self.size * 2).min(LARGEST);
         } else if held >= SLOW {
-            self.size = (self.size / 2).max(SMALLEST);
+            // As much as it would take within that time.
+            let share = length as u128 * SLOW.as_nanos() / held.as_nanos();
+            self.size =
+                usize::try_from(share).unwrap_or(LARGEST).next_power_of_two().clamp(SMALLEST, LARGEST);
         }
     }
 
-    /// How long the next chunk shall be. The pace shows only once the kernel's own buffers are full: until then a chunk is
-    /// no more than a quarter of what was sent, so that a reader who turns out to be slow is left with little.
     fn next_size(&self) -> usize {
         let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
-        let most = match self.sent {
-            0 => FIRST,
-            sent if sent < LARGEST => (sent.next_power_of_two() / 4).max(SMALLEST),
-            _ => LARGEST,
-        };
+        let most = if self.sent < LARGEST { UNTRIED } else { LARGEST };
         self.size.min(most).min(left)
     }
 
@@ -102,7 +101,7 @@ impl FileChunks {
         self.range.start += count as u64;
         self.sent = (self.sent + count).min(LARGEST);
         self.since_pause += count;
-        self.lent_at = Some(Instant::now());
+        self.lent = Some((count, Instant::now()));
         Poll::Ready(Some(Ok(self.buffer.lend(buffer, count))))
     }
 }
