@@ -8,7 +8,7 @@ use secure_download_accel_redirect::doctor::Canary;
 use super::client::Seen;
 use super::faults::fault;
 use super::keep_alive::{self, Behind};
-use super::probes::{Answered, arrived, is, judge, pass_if};
+use super::probes::{Answered, is, judge, pass_if};
 use super::report::Verdict;
 use super::{Examination, Fault};
 
@@ -73,16 +73,7 @@ impl Examination {
 
     fn headers_of_masked(&mut self, masked: &Masked, seen: &Answered) {
         let label = Some(masked.location.as_str());
-        let plan = self.client().probe("plan/bucket/plain", &[]).map(|seen| seen.text());
-        let lost: Vec<String> = match (&plan, seen) {
-            (Ok(plan), Ok(seen)) => plan
-                .lines()
-                .filter_map(|line| line.split_once(": "))
-                .filter(|(name, value)| !arrived(seen, name, value))
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-            _ => vec!["all".to_owned()],
-        };
+        let lost = self.lost("bucket", seen);
         self.row("headers", label, judge(seen, lost.is_empty(), |_| masked.headers_lost(&lost)));
         let shown = seen.as_ref().ok().and_then(|seen| masked.shown_by(seen));
         let verdict = pass_if(shown.is_none(), || {

@@ -220,9 +220,20 @@ impl Examination {
     }
 
     fn headers(&mut self, index: usize, root: &Suspects) {
-        let plan = self.client.probe(&format!("plan/{index}/plain"), &[]).map(|seen| seen.text());
         let seen = self.file(index, Canary::Plain, &[("accept-encoding", "gzip, br, zstd")]);
-        let lost: Vec<String> = match (&plan, &seen) {
+        let lost = self.lost(&index.to_string(), &seen);
+        self.row("headers", root.label(), judge(&seen, lost.is_empty(), |_| root.headers_lost(&lost)));
+        let right = seen.as_ref().is_ok_and(|seen| seen.field("content-encoding").is_none());
+        self.row("no compression", root.label(), judge(&seen, right, |_| root.compressed()));
+        let long = self.client.probe(&format!("long/{index}/plain"), &[]);
+        let right = long.as_ref().is_ok_and(|seen| is(seen, Canary::Plain));
+        self.row("long headers", root.label(), judge(&long, right, |_| root.too_long()));
+    }
+
+    /// Headers of the plan that did not arrive as they were sent; `root` is what the doctor's paths call it.
+    pub(super) fn lost(&self, root: &str, seen: &Answered) -> Vec<String> {
+        let plan = self.client.probe(&format!("plan/{root}/plain"), &[]).map(|plan| plan.text());
+        match (&plan, seen) {
             (Ok(plan), Ok(seen)) => plan
                 .lines()
                 .filter_map(|line| line.split_once(": "))
@@ -230,13 +241,7 @@ impl Examination {
                 .map(|(name, _)| name.to_owned())
                 .collect(),
             _ => vec!["all".to_owned()],
-        };
-        self.row("headers", root.label(), judge(&seen, lost.is_empty(), |_| root.headers_lost(&lost)));
-        let right = seen.as_ref().is_ok_and(|seen| seen.field("content-encoding").is_none());
-        self.row("no compression", root.label(), judge(&seen, right, |_| root.compressed()));
-        let long = self.client.probe(&format!("long/{index}/plain"), &[]);
-        let right = long.as_ref().is_ok_and(|seen| is(seen, Canary::Plain));
-        self.row("long headers", root.label(), judge(&long, right, |_| root.too_long()));
+        }
     }
 
     fn ranges_and_conditions(&mut self, index: usize, root: &Suspects) {
@@ -386,7 +391,7 @@ fn is_content(seen: &Seen, canary: Canary) -> bool {
 }
 
 /// Whether a header arrived, spaces apart: Apache takes those between members away.
-pub(super) fn arrived(seen: &Seen, name: &str, value: &str) -> bool {
+fn arrived(seen: &Seen, name: &str, value: &str) -> bool {
     let plain = |text: &str| text.replace(", ", ",");
     seen.headers.get_all(name).iter().any(|line| line.to_str().is_ok_and(|line| plain(line) == plain(value)))
 }
