@@ -1,14 +1,10 @@
 //! Buckets behind the proxy on the command line.
 
-use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use secure_download_accel_redirect::{BucketUpstream, Dialect, Mapping, ProxyConfig, ProxySecret};
-
-/// Where Unix keeps the addresses of name servers.
-const RESOLVERS: &str = "/etc/resolv.conf";
 
 #[derive(Debug, Args)]
 pub(crate) struct BucketArgs {
@@ -32,7 +28,6 @@ pub(crate) struct BucketArgs {
 
 impl BucketArgs {
     pub(crate) fn upstreams(&self) -> Result<Vec<BucketUpstream>, String> {
-        let resolvers = if self.resolvers.is_empty() { system_resolvers() } else { self.resolvers.clone() };
         let upstream = |text: &String| {
             let (location, origin) = text.split_once('=').ok_or("expected --bucket LOCATION=ORIGIN")?;
             let upstream = if self.without_tls {
@@ -44,7 +39,10 @@ impl BucketArgs {
             if let Some(file) = &self.trusted {
                 upstream = upstream.trusted(file).map_err(|error| error.to_string())?;
             }
-            Ok(resolvers.iter().fold(upstream, |upstream, resolver| upstream.resolver(*resolver)))
+            Ok(match &self.resolvers[..] {
+                [] => upstream.system_resolvers(),
+                given => given.iter().fold(upstream, |upstream, resolver| upstream.resolver(*resolver)),
+            })
         };
         self.buckets.iter().map(upstream).collect()
     }
@@ -69,10 +67,4 @@ impl BucketArgs {
         let config = config.map_err(|error| error.to_string())?;
         Ok(if self.headers_more { config.headers_more() } else { config })
     }
-}
-
-fn system_resolvers() -> Vec<SocketAddr> {
-    let text = fs::read_to_string(RESOLVERS).unwrap_or_default();
-    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver")?.trim().parse().ok());
-    servers.map(|address: IpAddr| SocketAddr::new(address, 53)).collect()
 }

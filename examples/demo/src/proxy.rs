@@ -49,11 +49,8 @@ impl Agreement {
 
     /// For files in a bucket whose signed URLs begin with `origin`.
     pub(crate) fn over_bucket(data: &Path, origin: &str, proxy: ProxyName) -> Result<Self, StartError> {
-        let mut upstream = BucketUpstream::new("/_bucket", origin).map_err(|error| problem(&error))?;
-        for resolver in system_resolvers() {
-            upstream = upstream.resolver(resolver);
-        }
-        Self::open(data, proxy, Source::Bucket(upstream))
+        let upstream = BucketUpstream::new("/_bucket", origin).map_err(|error| problem(&error))?;
+        Self::open(data, proxy, Source::Bucket(upstream.system_resolvers()))
     }
 
     fn open(data: &Path, proxy: ProxyName, source: Source) -> Result<Self, StartError> {
@@ -180,13 +177,6 @@ impl Agreement {
 
 fn problem(error: &dyn std::fmt::Display) -> StartError {
     StartError::new(format!("cannot set up the proxy: {error}"))
-}
-
-/// The name servers of `/etc/resolv.conf`, which nginx does not read.
-fn system_resolvers() -> Vec<SocketAddr> {
-    let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver")?.trim().parse().ok());
-    servers.map(|address: std::net::IpAddr| SocketAddr::new(address, 53)).collect()
 }
 
 /// A command that ends with this process, even if it is killed.

@@ -1,5 +1,6 @@
 //! [`BucketUpstream`]: the one server that the proxy fetches from.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -86,11 +87,18 @@ impl BucketUpstream {
         Ok(self)
     }
 
-    /// A name server that the proxy asks, again and again, where this server is. nginx needs one, such as the address in
-    /// `/etc/resolv.conf`, since it does not read that file; Caddy asks the system's without one. May be repeated.
+    /// A name server that the proxy asks, again and again, where this server is. nginx needs one, since it does not
+    /// read `/etc/resolv.conf` ([`BucketUpstream::system_resolvers`]); Caddy asks the system's without one. May be repeated.
     #[must_use]
     pub fn resolver(mut self, address: SocketAddr) -> Self {
         self.resolvers.push(address);
+        self
+    }
+
+    /// The name servers that this machine's `/etc/resolv.conf` lists, if it does.
+    #[must_use]
+    pub fn system_resolvers(mut self) -> Self {
+        self.resolvers.extend(name_servers(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()));
         self
     }
 
@@ -135,6 +143,12 @@ impl BucketUpstream {
     pub(crate) fn is_name(&self) -> bool {
         self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_err()
     }
+}
+
+/// Those of a `resolv.conf`.
+fn name_servers(text: &str) -> impl Iterator<Item = SocketAddr> {
+    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver")?.trim().parse().ok());
+    servers.map(|address: IpAddr| SocketAddr::new(address, 53))
 }
 
 /// Whether it is `https`, host in lower case, port.
@@ -211,6 +225,13 @@ mod tests {
             assert_eq!((upstream.origin(), upstream.host(), upstream.port()), (kept, host, port));
             assert!(kept.ends_with(upstream.authority()));
         }
+    }
+
+    #[test]
+    fn name_servers_are_those_that_are_listed() {
+        let text = "# nameserver 9.9.9.9\nsearch example\nnameserver 127.0.0.53\nnameserver\t::1\nnameserver x\noptions edns0\n";
+        let servers: Vec<_> = name_servers(text).map(|server| server.to_string()).collect();
+        assert_eq!(servers, ["127.0.0.53:53", "[::1]:53"]);
     }
 
     #[test]

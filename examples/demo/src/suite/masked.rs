@@ -20,6 +20,8 @@ pub(super) async fn check(demo: &Demo) {
 
     let whole = alice.get(&format!("/files/{id}")).await;
     assert!(whole.status == StatusCode::OK && whole.body == content, "{}", whole.status);
+    let several = alice.ask("GET", &format!("/files/{id}"), &["Range: bytes=0-1,3-4"]).await;
+    assert!(several.status == StatusCode::OK && several.body == content, "{}", several.status);
     let shown = format!("{:?}{:?}", once.headers, whole.headers).to_ascii_lowercase();
     for secret in ["x-amz", "location", "s3", "media", "signature"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
