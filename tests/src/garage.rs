@@ -10,8 +10,7 @@ use object_store::aws::AmazonS3Builder;
 
 use crate::children::{Running, free_ports, output, wait_for};
 
-/// Names the program. It takes ten minutes to build (`cargo install garage --no-default-features --features
-/// bundled-libs,sqlite`), so the tests run without it unless somebody asks.
+/// Names the program. It takes ten minutes to build, so its test runs by name only: see `CONTRIBUTING.md`.
 const PROGRAM: &str = "GARAGE";
 
 const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
@@ -27,13 +26,13 @@ pub struct Garage {
 }
 
 impl Garage {
-    /// Starts one, if the variable `GARAGE` names the program.
+    /// Starts one: the program that the variable `GARAGE` names.
     ///
     /// # Panics
     /// If it does not start.
     #[must_use]
-    pub fn start() -> Option<Self> {
-        let program = PathBuf::from(std::env::var_os(PROGRAM)?);
+    pub fn start() -> Self {
+        let program = PathBuf::from(std::env::var_os(PROGRAM).expect("GARAGE names the program"));
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_ports(4);
         let config = folder.path().join("garage.toml");
@@ -67,7 +66,7 @@ impl Garage {
         ] {
             run(arguments).unwrap_or_else(|said| panic!("garage {arguments:?}: {said}"));
         }
-        Some(Self { endpoint: format!("http://127.0.0.1:{}", port + 1), _server: server, _folder: folder })
+        Self { endpoint: format!("http://127.0.0.1:{}", port + 1), _server: server, _folder: folder }
     }
 
     /// Scheme, host and port.

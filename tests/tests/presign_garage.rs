@@ -1,4 +1,4 @@
-//! Signed URLs at Garage, if the variable `GARAGE` names its program.
+//! Signed URLs at Garage, whose program the variable `GARAGE` names. Runs by name only: see `CONTRIBUTING.md`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use system_tests::{Garage, SignedStore};
 
 #[tokio::test]
 async fn garage() {
-    let Some(server) = Garage::start() else { return };
+    let server = Garage::start();
     let (bucket, access, secret) = server.names();
     let bucket = S3Bucket::at(server.endpoint(), "garage", bucket).expect("a bucket");
     let credentials = Credentials::new(access, secret).expect("complete");

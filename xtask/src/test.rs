@@ -34,6 +34,19 @@ fn checks() -> Result<(), Failed> {
     let clippy =
         ["clippy", "--quiet", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     command::run(cargo().args(clippy))?;
+    // No target of all: it is run by name only.
+    let garage = [
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--test",
+        "presign_garage",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    command::run(cargo().args(garage))?;
     let docs = ["doc", "--quiet", "--workspace", "--no-deps", "--all-features"];
     command::run(cargo().env("RUSTDOCFLAGS", "-D warnings").args(docs))?;
     features::check_each()
