@@ -254,17 +254,19 @@ async fn a_changed_address_is_followed_and_a_wrong_certificate_is_not() {
         for (address, tls) in [(third, site.authority.server(name)), (fourth, stranger.server(BUCKET_HOST))] {
             let (impostor, _) = TlsBucket::start((address, port), tls, site.store.address()).await;
             site.names.change(address);
+            // Each of nginx's workers keeps a name by itself: until the last has looked it up again, some still find the bucket.
             let noticed = async {
-                while site.ask("HEAD", "/masked/file", &[]).await.status == 200 {
-                    let asked = impostor.take_asked();
-                    assert!(asked.is_empty(), "{proxy:?} sent a signed URL to an impostor");
+                loop {
+                    let answer = site.ask("GET", "/masked/file", &[]).await;
+                    assert!(impostor.take_asked().is_empty(), "{proxy:?} sent a signed URL to an impostor");
+                    if answer.status != 200 {
+                        break answer;
+                    }
                 }
             };
-            timeout(PATIENCE, noticed).await.expect("the impostor is found out");
-            let answer = site.ask("GET", "/masked/file", &[]).await;
+            let answer = timeout(PATIENCE, noticed).await.expect("the impostor is found out");
             assert_eq!(answer.status, 502, "{proxy:?}");
             hides_the_bucket(proxy, &answer);
-            assert!(impostor.take_asked().is_empty(), "{proxy:?} sent a signed URL to an impostor");
         }
     }
 }
