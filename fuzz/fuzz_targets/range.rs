@@ -1,6 +1,7 @@
 //! `Range` of any bytes on a file of any length, against a reader of the grammar written anew from RFC 9110.
 #![no_main]
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use arbitrary::Arbitrary;
@@ -16,6 +17,10 @@ struct Input {
     field: Vec<u8>,
     prefixed: bool,
 }
+
+/// The longest file; others are beginnings of it.
+static CONTENT: LazyLock<Bytes> =
+    LazyLock::new(|| (0..u32::from(u16::MAX)).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect());
 
 /// First and last position of each satisfiable range, or nothing if the field must be ignored.
 fn model(field: &str, length: u128) -> Option<Vec<(u128, u128)>> {
@@ -58,8 +63,21 @@ fn model(field: &str, length: u128) -> Option<Vec<(u128, u128)>> {
     (specs > 0).then_some(ranges)
 }
 
+/// The same positions in ranges that neither overlap nor touch, in order.
+fn united(mut ranges: Vec<(u128, u128)>) -> Vec<(u128, u128)> {
+    ranges.sort_unstable();
+    let mut united: Vec<(u128, u128)> = Vec::new();
+    for (first, last) in ranges {
+        match united.last_mut() {
+            Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
+            _ => united.push((first, last)),
+        }
+    }
+    united
+}
+
 fuzz_target!(|input: Input| {
-    let bytes: Bytes = (0..u32::from(input.length)).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>().into();
+    let bytes = CONTENT.slice(..usize::from(input.length));
     let field = if input.prefixed { [b"bytes=", &input.field[..]].concat() } else { input.field };
     let Ok(value) = HeaderValue::from_bytes(&field) else { return };
     let mut headers = HeaderMap::new();
@@ -78,8 +96,7 @@ fuzz_target!(|input: Input| {
         (416, Some(ranges)) => assert!(ranges.is_empty() && body.is_empty(), "{text:?}"),
         (206, Some(ranges)) => {
             assert!(!ranges.is_empty(), "{text:?}");
-            let wanted: std::collections::BTreeSet<usize> =
-                ranges.iter().flat_map(|&(first, last)| first as usize..=last as usize).collect();
+            let wanted = united(ranges.clone());
             if let Some(range) = answer.headers().get("content-range") {
                 let range = range.to_str().expect("ASCII").strip_prefix("bytes ").expect("bytes");
                 let (range, length) = range.split_once('/').expect("a length");
@@ -87,7 +104,7 @@ fuzz_target!(|input: Input| {
                 let (first, last): (usize, usize) = (first.parse().expect("a number"), last.parse().expect("a number"));
                 assert_eq!(length, bytes.len().to_string());
                 assert_eq!(body, bytes[first..=last]);
-                assert!(wanted.iter().copied().eq(first..=last), "{text:?}: {first}-{last}");
+                assert_eq!(wanted, [(first as u128, last as u128)], "{text:?}");
             } else {
                 assert!(ranges.len() > 1, "{text:?}");
             }

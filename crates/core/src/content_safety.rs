@@ -49,7 +49,8 @@ pub enum CrossOriginPolicy {
 /// Content is shown inline only if the [`Terms`](crate::Terms) ask for it and its type is one that cannot run
 /// anything: raster images, audio, video and plain text. HTML, SVG, XML, scripts and unknown types are attachments
 /// whatever the terms ask. JavaScript and CSS are also sent as `application/octet-stream`, so that no page can
-/// load an upload as a script or a style sheet.
+/// load an upload as a script or a style sheet, and so is every `multipart` type under any policy: the parts of such
+/// a file carry header fields of their own, which clients would take for the answer's.
 ///
 /// ```
 /// use secure_download_core::{ContentPolicy, CrossOriginPolicy};
@@ -96,7 +97,8 @@ impl ContentPolicy {
 
     /// The type to send and whether the content may be shown.
     pub(crate) fn judge(&self, content_type: Option<&str>) -> Judgement {
-        let Some((essence, value)) = content_type.and_then(parse_media_type) else {
+        let parsed = content_type.and_then(parse_media_type);
+        let Some((essence, value)) = parsed.filter(|(essence, _)| !frames_an_answer(essence)) else {
             return Judgement { content_type: OCTET_STREAM, inline: None };
         };
         let (top, subtype) = essence.split_once('/').unwrap_or_default();
@@ -153,6 +155,12 @@ pub(crate) struct Judgement {
 impl Judgement {
     /// The header that goes with inline content.
     pub(crate) const POLICY_HEADER: HeaderName = CONTENT_SECURITY_POLICY;
+}
+
+/// In an answer to a range, `multipart/byteranges` would let the file say which range it is (RFC 9110 section 14.6), and
+/// `multipart/x-mixed-replace` lets it replace fields of the answer in some browsers.
+fn frames_an_answer(essence: &str) -> bool {
+    essence.starts_with("multipart/")
 }
 
 /// Types that a page can load as code or style (WHATWG MIME Sniffing, "JavaScript MIME type").
@@ -284,6 +292,22 @@ mod tests {
         ] {
             assert_eq!(default.judge(Some(script)).content_type, OCTET_STREAM, "{script}");
             assert!(default.judge(Some(script)).inline.is_none(), "{script}");
+        }
+    }
+
+    #[test]
+    fn what_frames_an_answer_is_sent_as_bytes() {
+        for framing in [
+            "multipart/byteranges; boundary=ext5112",
+            "Multipart/ByteRanges;boundary=\"x\"",
+            "multipart/x-mixed-replace; boundary=x",
+            "multipart/related",
+        ] {
+            for policy in [ContentPolicy::new(), ContentPolicy::new().danger_inline_active_content()] {
+                let judgement = policy.judge(Some(framing));
+                assert_eq!(judgement.content_type, OCTET_STREAM, "{framing}");
+                assert!(judgement.inline.is_none(), "{framing}");
+            }
         }
     }
 
