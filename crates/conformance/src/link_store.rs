@@ -1,12 +1,28 @@
 //! The laws of a [`LinkStore`].
+//!
+//! | law |
+//! |---|
+//! | a link is good for as many uses as it has |
+//! | a link ends at its second |
+//! | what is not there is spent |
+//! | what was released is left again, once |
+//! | what was spent stays spent |
+//! | a lease ends and gives back what it did not spend |
+//! | what was revoked is gone |
+//! | looking changes nothing |
+//! | of a race as many win as there are uses |
+//! | uses that are spent and given back at once are counted right |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
-use secure_download_links::{Lease, LeaseState, LinkId, LinkStore, StoredLink};
+use secure_download_links::{Lease, LeaseState, LinkId, LinkStore, StoreError, StoredLink};
 use tokio::sync::Barrier;
+
+use crate::Broken;
+use crate::law::{Docket, Verdict, ensure};
 
 /// How many redeem at once, and how often.
 const RACERS: usize = 64;
@@ -28,19 +44,31 @@ const LASTS: u64 = 100;
 /// ```
 ///
 /// # Panics
-/// If a law is broken.
+/// If laws are broken, with the name of each.
 pub async fn check(store: Arc<dyn LinkStore>) {
+    if let Err(broken) = verify(store).await {
+        panic!("the link store breaks laws\n{broken}");
+    }
+}
+
+/// As [`check`], with what is broken as a value.
+///
+/// # Errors
+/// The laws that are broken.
+pub async fn verify(store: Arc<dyn LinkStore>) -> Result<(), Broken> {
     let laws = Laws { store, now: now() };
-    laws.as_many_as_there_are_uses().await;
-    laws.it_ends_at_the_second().await;
-    laws.what_is_not_there_is_spent().await;
-    laws.what_was_released_is_left_again().await;
-    laws.what_was_spent_stays_spent().await;
-    laws.a_lease_ends_and_gives_back_what_it_did_not_spend().await;
-    laws.revoked_is_gone().await;
-    laws.looking_changes_nothing().await;
-    laws.a_race_has_as_many_winners_as_uses().await;
-    laws.a_race_to_spend_and_release_ends_right().await;
+    let mut docket = Docket::default();
+    docket.note("a link is good for as many uses as it has", laws.uses().await);
+    docket.note("a link ends at its second", laws.end().await);
+    docket.note("what is not there is spent", laws.unknown().await);
+    docket.note("what was released is left again, once", laws.released().await);
+    docket.note("what was spent stays spent", laws.spent().await);
+    docket.note("a lease ends and gives back what it did not spend", laws.leases().await);
+    docket.note("what was revoked is gone", laws.revoked().await);
+    docket.note("looking changes nothing", laws.looking().await);
+    docket.note("of a race as many win as there are uses", laws.race().await);
+    docket.note("uses that are spent and given back at once are counted right", laws.race_of_ends().await);
+    docket.close()
 }
 
 struct Laws {
@@ -61,177 +89,211 @@ fn fresh() -> LinkId {
     LinkId::from_bytes(((nanos << 64) ^ (process << 32) ^ count).to_be_bytes())
 }
 
+fn failed(what: &'static str) -> impl Fn(StoreError) -> String {
+    move |error| format!("{what}: {error}")
+}
+
 impl Laws {
-    async fn mint(&self, uses: Option<u32>) -> LinkId {
+    async fn mint(&self, uses: Option<u32>) -> Result<LinkId, String> {
         let id = fresh();
-        self.mint_for(id, &format!("record of {id}"), uses).await;
-        id
+        self.mint_for(id, &format!("record of {id}"), uses).await?;
+        Ok(id)
     }
 
-    async fn mint_for(&self, id: LinkId, record: &str, uses: Option<u32>) {
+    async fn mint_for(&self, id: LinkId, record: &str, uses: Option<u32>) -> Verdict {
         let link = StoredLink { id, record, uses, expires_at: self.now + 1000 };
-        self.store.mint(link, self.now).await.expect("minted");
+        self.store.mint(link, self.now).await.map_err(failed("mint"))
     }
 
     /// A new lease, if a use is left at `now`.
-    async fn reserve(&self, link: LinkId, now: u64) -> Option<Lease> {
+    async fn try_reserve(&self, link: LinkId, now: u64) -> Result<Option<Lease>, String> {
         let lease = Lease { link, lease: fresh() };
-        self.store.reserve(lease, now + LASTS, now).await.expect("reserved").then_some(lease)
+        let reserved = self.store.reserve(lease, now + LASTS, now).await.map_err(failed("reserve"))?;
+        Ok(reserved.then_some(lease))
     }
 
-    async fn state(&self, lease: Lease, now: u64) -> LeaseState {
-        self.store.acquire(lease, now).await.expect("acquired")
+    /// A new lease where a use must be left.
+    async fn reserve(&self, link: LinkId, now: u64, why: &str) -> Result<Lease, String> {
+        self.try_reserve(link, now).await?.ok_or_else(|| format!("no use is left: {why}"))
     }
 
-    async fn commit(&self, lease: Lease, now: u64) -> bool {
-        self.store.commit(lease, now).await.expect("committed")
+    async fn none_is_left(&self, link: LinkId, now: u64, why: &str) -> Verdict {
+        ensure!(self.try_reserve(link, now).await?.is_none(), "a use is left: {why}");
+        Ok(())
     }
 
-    async fn as_many_as_there_are_uses(&self) {
+    async fn is(&self, lease: Lease, now: u64, state: LeaseState, why: &str) -> Verdict {
+        let found = self.store.acquire(lease, now).await.map_err(failed("acquire"))?;
+        ensure!(found == state, "acquired, a lease is {found:?} and should be {state:?}: {why}");
+        Ok(())
+    }
+
+    async fn looks(&self, lease: Lease, now: u64, state: LeaseState, why: &str) -> Verdict {
+        let found = self.store.look(lease, now).await.map_err(failed("look"))?;
+        ensure!(found == state, "looked at, a lease is {found:?} and should be {state:?}: {why}");
+        Ok(())
+    }
+
+    async fn commits(&self, lease: Lease, now: u64, good: bool, why: &str) -> Verdict {
+        let committed = self.store.commit(lease, now).await.map_err(failed("commit"))?;
+        ensure!(committed == good, "commit says {committed}: {why}");
+        Ok(())
+    }
+
+    async fn release(&self, lease: Lease) -> Verdict {
+        self.store.release(lease).await.map_err(failed("release"))
+    }
+
+    async fn revoke(&self, link: LinkId) -> Verdict {
+        self.store.revoke(link).await.map_err(failed("revoke"))
+    }
+
+    async fn uses(&self) -> Verdict {
         for uses in [1, 2, 5] {
-            let link = self.mint(Some(uses)).await;
-            for _ in 0..uses {
-                assert!(self.reserve(link, self.now).await.is_some(), "a use of {uses} is left");
+            let link = self.mint(Some(uses)).await?;
+            for number in 1..=uses {
+                self.reserve(link, self.now, &format!("number {number} of {uses}")).await?;
             }
-            assert_eq!(self.reserve(link, self.now).await, None, "{uses} uses are spent");
+            self.none_is_left(link, self.now, &format!("{uses} were spent")).await?;
         }
-        let link = self.mint(None).await;
+        let link = self.mint(None).await?;
         for _ in 0..10 {
-            assert!(self.reserve(link, self.now).await.is_some(), "an expiring link has no number of uses");
+            self.reserve(link, self.now, "a link that only expires has no number of uses").await?;
         }
+        Ok(())
     }
 
-    async fn it_ends_at_the_second(&self) {
-        let link = self.mint(None).await;
+    async fn end(&self) -> Verdict {
+        let link = self.mint(None).await?;
         let ends = self.now + 1000;
-        assert!(self.reserve(link, ends - 1).await.is_some(), "the last second is good");
-        assert_eq!(self.reserve(link, ends).await, None, "the second of the expiry is not");
-        assert_eq!(self.reserve(link, ends + 1).await, None, "nor is any later one");
+        self.reserve(link, ends - 1, "the last second is good").await?;
+        self.none_is_left(link, ends, "the second of the expiry is not good").await?;
+        self.none_is_left(link, ends + 1, "nor is any later one").await
     }
 
-    async fn what_is_not_there_is_spent(&self) {
-        assert_eq!(self.reserve(fresh(), self.now).await, None);
+    async fn unknown(&self) -> Verdict {
+        self.none_is_left(fresh(), self.now, "nobody minted the link").await?;
         let lease = Lease { link: fresh(), lease: fresh() };
-        assert_eq!(self.state(lease, self.now).await, LeaseState::Gone);
-        assert!(!self.commit(lease, self.now).await, "an unknown lease cannot be spent");
-        self.store.release(lease).await.expect("releasing nothing is no error");
-        self.store.revoke(lease.link).await.expect("revoking nothing is no error");
-        let stranger = Lease { link: self.mint(Some(1)).await, lease: fresh() };
-        assert_eq!(self.state(stranger, self.now).await, LeaseState::Gone, "a link that nobody redeemed");
-        assert!(!self.commit(stranger, self.now).await);
+        self.is(lease, self.now, LeaseState::Gone, "nobody minted the link").await?;
+        self.commits(lease, self.now, false, "an unknown lease cannot be spent").await?;
+        // Releasing or revoking nothing is no error.
+        self.release(lease).await?;
+        self.revoke(lease.link).await?;
+        let stranger = Lease { link: self.mint(Some(1)).await?, lease: fresh() };
+        self.is(stranger, self.now, LeaseState::Gone, "nobody redeemed the link").await?;
+        self.commits(stranger, self.now, false, "nobody redeemed the link").await
     }
 
-    async fn what_was_released_is_left_again(&self) {
-        let link = self.mint(Some(1)).await;
-        let first = self.reserve(link, self.now).await.expect("a use");
-        assert_eq!(self.state(first, self.now).await, LeaseState::Held);
+    async fn released(&self) -> Verdict {
+        let link = self.mint(Some(1)).await?;
+        let first = self.reserve(link, self.now, "the only one").await?;
+        self.is(first, self.now, LeaseState::Held, "it was reserved").await?;
         for _twice in 0..2 {
-            self.store.release(first).await.expect("released");
+            self.release(first).await?;
         }
-        assert_eq!(self.state(first, self.now).await, LeaseState::Held, "its holder may try again");
-        assert_eq!(self.reserve(link, self.now).await, None, "and holds the use again");
-        self.store.release(first).await.expect("released");
-        let second = self.reserve(link, self.now).await.expect("given back, once");
-        assert_eq!(self.reserve(link, self.now).await, None, "and not twice");
-        assert_eq!(self.state(first, self.now).await, LeaseState::Gone, "the other has it now");
-        assert!(!self.commit(first, self.now).await);
-        assert!(self.commit(second, self.now).await);
+        self.is(first, self.now, LeaseState::Held, "its holder may try again").await?;
+        self.none_is_left(link, self.now, "the holder has it again").await?;
+        self.release(first).await?;
+        let second = self.reserve(link, self.now, "it was given back").await?;
+        self.none_is_left(link, self.now, "it was given back once, not twice").await?;
+        self.is(first, self.now, LeaseState::Gone, "the other has it now").await?;
+        self.commits(first, self.now, false, "the other has it now").await?;
+        self.commits(second, self.now, true, "it holds the use").await
     }
 
-    async fn what_was_spent_stays_spent(&self) {
-        let link = self.mint(Some(2)).await;
-        let lease = self.reserve(link, self.now).await.expect("a use");
+    async fn spent(&self) -> Verdict {
+        let link = self.mint(Some(2)).await?;
+        let lease = self.reserve(link, self.now, "the first of two").await?;
         for _twice in 0..2 {
-            assert!(self.commit(lease, self.now).await);
-            assert_eq!(self.state(lease, self.now).await, LeaseState::Committed, "to be resumed");
+            self.commits(lease, self.now, true, "it holds a use").await?;
+            self.is(lease, self.now, LeaseState::Committed, "to be resumed").await?;
         }
-        self.store.release(lease).await.expect("no error, and no effect");
-        assert_eq!(self.state(lease, self.now).await, LeaseState::Committed);
-        assert!(self.reserve(link, self.now).await.is_some(), "the other use");
-        assert_eq!(self.reserve(link, self.now).await, None, "spent twice, but for two uses");
+        self.release(lease).await?;
+        self.is(lease, self.now, LeaseState::Committed, "releasing what was spent has no effect").await?;
+        self.reserve(link, self.now, "the second of two").await?;
+        self.none_is_left(link, self.now, "both were spent").await
     }
 
-    async fn a_lease_ends_and_gives_back_what_it_did_not_spend(&self) {
-        let link = self.mint(Some(2)).await;
-        let (spent, held) = (self.reserve(link, self.now).await, self.reserve(link, self.now).await);
-        let (spent, held) = (spent.expect("a use"), held.expect("a use"));
-        assert!(self.commit(spent, self.now).await);
+    async fn leases(&self) -> Verdict {
+        let link = self.mint(Some(2)).await?;
+        let spent = self.reserve(link, self.now, "the first of two").await?;
+        let held = self.reserve(link, self.now, "the second of two").await?;
+        self.commits(spent, self.now, true, "it holds a use").await?;
         let end = self.now + LASTS;
         for (lease, state) in [(spent, LeaseState::Committed), (held, LeaseState::Held)] {
-            assert_eq!(self.state(lease, end - 1).await, state, "the last second is good");
-            assert_eq!(self.state(lease, end).await, LeaseState::Gone, "its end is not");
-            assert!(!self.commit(lease, end).await);
+            self.is(lease, end - 1, state, "the last second of a lease is good").await?;
+            self.is(lease, end, LeaseState::Gone, "the end of a lease is not").await?;
+            self.commits(lease, end, false, "the lease has ended").await?;
         }
-        assert_eq!(self.reserve(link, end - 1).await, None, "still held");
-        assert!(self.reserve(link, end).await.is_some(), "what was not spent is left again");
-        assert_eq!(self.reserve(link, end).await, None, "what was spent is not");
+        self.none_is_left(link, end - 1, "it is still held").await?;
+        self.reserve(link, end, "what was not spent is left again").await?;
+        self.none_is_left(link, end, "what was spent is not").await
     }
 
-    async fn revoked_is_gone(&self) {
+    async fn revoked(&self) -> Verdict {
         let record = format!("record {}", fresh());
         let (one, other) = (fresh(), fresh());
-        self.mint_for(one, &record, Some(5)).await;
-        self.mint_for(other, &record, None).await;
-        let bystander = self.mint(Some(5)).await;
-        let lease = self.reserve(one, self.now).await.expect("a use");
-        let of_other = self.reserve(other, self.now).await.expect("a use");
-        assert!(self.commit(lease, self.now).await);
+        self.mint_for(one, &record, Some(5)).await?;
+        self.mint_for(other, &record, None).await?;
+        let bystander = self.mint(Some(5)).await?;
+        let lease = self.reserve(one, self.now, "the first of five").await?;
+        let of_other = self.reserve(other, self.now, "it only expires").await?;
+        self.commits(lease, self.now, true, "it holds a use").await?;
 
-        self.store.revoke(one).await.expect("revoked");
-        assert_eq!(self.reserve(one, self.now).await, None);
-        assert_eq!(self.state(lease, self.now).await, LeaseState::Gone, "its leases end with it");
-        assert_eq!(
-            self.state(of_other, self.now).await,
-            LeaseState::Held,
-            "another link of the record goes on"
-        );
+        self.revoke(one).await?;
+        self.none_is_left(one, self.now, "the link was revoked").await?;
+        self.is(lease, self.now, LeaseState::Gone, "leases end with their link").await?;
+        self.is(of_other, self.now, LeaseState::Held, "another link of the record goes on").await?;
 
-        self.store.revoke_record(&record).await.expect("revoked");
-        assert_eq!(self.reserve(other, self.now).await, None);
-        assert_eq!(self.state(of_other, self.now).await, LeaseState::Gone);
-        assert!(self.reserve(bystander, self.now).await.is_some(), "other records go on");
+        self.store.revoke_record(&record).await.map_err(failed("revoke_record"))?;
+        self.none_is_left(other, self.now, "the record was revoked").await?;
+        self.is(of_other, self.now, LeaseState::Gone, "the record was revoked").await?;
+        self.reserve(bystander, self.now, "other records go on").await?;
+        Ok(())
     }
 
-    async fn looking_changes_nothing(&self) {
-        let link = self.mint(Some(1)).await;
-        let lease = self.reserve(link, self.now).await.expect("a use");
-        let look = async |now| self.store.look(lease, now).await.expect("looked");
-        assert_eq!(look(self.now).await, LeaseState::Held);
-        assert_eq!(look(self.now + LASTS).await, LeaseState::Gone);
-        self.store.release(lease).await.expect("released");
-        assert_eq!(look(self.now).await, LeaseState::Held, "it could have it again");
-        let other = self.reserve(link, self.now).await.expect("looking took nothing");
-        assert_eq!(look(self.now).await, LeaseState::Gone);
-        assert!(self.commit(other, self.now).await);
-        assert_eq!(self.store.look(other, self.now).await.expect("looked"), LeaseState::Committed);
+    async fn looking(&self) -> Verdict {
+        let link = self.mint(Some(1)).await?;
+        let lease = self.reserve(link, self.now, "the only one").await?;
+        self.looks(lease, self.now, LeaseState::Held, "it was reserved").await?;
+        self.looks(lease, self.now + LASTS, LeaseState::Gone, "the lease has ended").await?;
+        self.release(lease).await?;
+        self.looks(lease, self.now, LeaseState::Held, "its holder could have it again").await?;
+        let other = self.reserve(link, self.now, "looking takes nothing").await?;
+        self.looks(lease, self.now, LeaseState::Gone, "the other has it now").await?;
+        self.commits(other, self.now, true, "it holds the use").await?;
+        self.looks(other, self.now, LeaseState::Committed, "it was spent").await
     }
 
-    async fn a_race_has_as_many_winners_as_uses(&self) {
+    async fn race(&self) -> Verdict {
         for race in 0..RACES {
             let uses = [1, 3, 17][race % 3];
-            let link = self.mint(Some(u32::try_from(uses).expect("small"))).await;
+            let link = self.mint(Some(uses)).await?;
             let barrier = Arc::new(Barrier::new(RACERS));
             let racers = (0..RACERS).map(|_| {
                 let (store, barrier, now) = (Arc::clone(&self.store), Arc::clone(&barrier), self.now);
                 tokio::spawn(async move {
                     let lease = Lease { link, lease: fresh() };
                     barrier.wait().await;
-                    store.reserve(lease, now + LASTS, now).await.expect("an answer").then_some(lease)
+                    store.reserve(lease, now + LASTS, now).await.map_err(failed("reserve"))
                 })
             });
-            let winners: Vec<Lease> =
-                join_all(racers).await.into_iter().filter_map(|racer| racer.expect("ended")).collect();
-            assert_eq!(winners.len(), uses, "race {race}");
-            self.store.revoke(link).await.expect("revoked");
+            let mut winners = 0;
+            for racer in join_all(racers).await {
+                winners += u32::from(racer.map_err(|error| error.to_string())??);
+            }
+            ensure!(winners == uses, "of {RACERS} that redeem a link of {uses} uses, {winners} win");
+            self.revoke(link).await?;
         }
+        Ok(())
     }
 
     /// Half of the holders spend their uses and half give them back, all at once.
-    async fn a_race_to_spend_and_release_ends_right(&self) {
-        let link = self.mint(Some(16)).await;
+    async fn race_of_ends(&self) -> Verdict {
+        let link = self.mint(Some(16)).await?;
         let mut leases = Vec::new();
-        while let Some(lease) = self.reserve(link, self.now).await {
-            leases.push(lease);
+        for number in 1..=16 {
+            leases.push(self.reserve(link, self.now, &format!("number {number} of 16")).await?);
         }
         let barrier = Arc::new(Barrier::new(leases.len()));
         let racers = leases.into_iter().enumerate().map(|(number, lease)| {
@@ -239,18 +301,18 @@ impl Laws {
             tokio::spawn(async move {
                 barrier.wait().await;
                 match number % 2 {
-                    0 => assert!(store.commit(lease, now).await.expect("committed")),
-                    _ => store.release(lease).await.expect("released"),
+                    0 => store.commit(lease, now).await.map_err(failed("commit")),
+                    _ => store.release(lease).await.map(|()| true).map_err(failed("release")),
                 }
             })
         });
         for racer in join_all(racers).await {
-            racer.expect("ended");
+            let good = racer.map_err(|error| error.to_string())??;
+            ensure!(good, "a lease that holds a use cannot be spent");
         }
-        let mut left = 0;
-        while self.reserve(link, self.now).await.is_some() {
-            left += 1;
+        for number in 1..=8 {
+            self.reserve(link, self.now, &format!("number {number} of 8 that were given back")).await?;
         }
-        assert_eq!(left, 8, "half were given back");
+        self.none_is_left(link, self.now, "8 were given back, and taken").await
     }
 }

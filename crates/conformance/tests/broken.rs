@@ -1,4 +1,7 @@
 //! Each law of strategies is broken by somebody, and named.
+//!
+//! But for two that no strategy can break, because the gate keeps them: that no strategy is asked without a grant, and that
+//! a refusal tells nothing. `xtask/mutants.txt` breaks the gate for these.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -204,6 +207,37 @@ async fn named(case: String, law: Option<&str>, laws: Laws) {
         Some(law) => assert!(broken.contains(&law), "{case}: {verdict:?}"),
     }
     assert!(!format!("{verdict:?}").contains("hush-hush"), "a verdict is shown in logs");
+}
+
+/// What a strategy does when its storage fails.
+enum Failing {
+    AnswersItself,
+    PretendsThatAllIsWell,
+}
+
+#[async_trait]
+impl DeliveryStrategy for Failing {
+    fn name(&self) -> &'static str {
+        "failing"
+    }
+
+    async fn deliver(&self, grant: Grant, _: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        let mut response = Response::new(Body::empty());
+        response.headers_mut().clone_from(grant.plan().headers());
+        if matches!(self, Self::AnswersItself) {
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            *response.body_mut() = Body::full("disk 7 is broken");
+        }
+        Ok(response)
+    }
+}
+
+#[tokio::test]
+async fn failures_that_show_or_are_hidden_are_named() {
+    let law = Some("a failure tells the client nothing");
+    for (case, failing) in [("shown", Failing::AnswersItself), ("hidden", Failing::PretendsThatAllIsWell)] {
+        named(case.to_owned(), law, Laws::sends(Memory::new(Fault::None)).failing(failing)).await;
+    }
 }
 
 /// What a strategy that lets others send does wrong.

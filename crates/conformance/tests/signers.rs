@@ -128,6 +128,7 @@ struct Careless(Fault, S3Signer);
 enum Fault {
     None,
     DropsTheDisposition,
+    TakesNamesForParameters,
     LivesForADay,
     DecodesTheKey,
     LeadsElsewhere,
@@ -168,6 +169,11 @@ impl UrlSigner for Careless {
                 let rest = after.split_once('&').expect("more").1;
                 SignedUrl::new(format!("{before}&{rest}"), expires_at)
             }
+            Fault::TakesNamesForParameters => {
+                let name = grant.download().raw_filename().unwrap_or_default();
+                let more = name.split_once('&').map_or(String::new(), |(_, more)| format!("&{more}"));
+                SignedUrl::new(url + &more, expires_at)
+            }
             Fault::LivesForADay => SignedUrl::new(url, now + Duration::from_secs(86_400)),
             Fault::DecodesTheKey => SignedUrl::new(url.replacen("%25", "%", 1), expires_at),
             Fault::LeadsElsewhere if grant.download().key().as_str().contains('@') => {
@@ -190,6 +196,7 @@ async fn each_law_is_broken_by_somebody() {
             Fault::DropsTheDisposition,
             Some("what the client must see stands in the URL, or nothing is signed"),
         ),
+        (Fault::TakesNamesForParameters, Some("no name adds a parameter")),
         (Fault::LivesForADay, Some("a URL ends no later than asked")),
         (Fault::DecodesTheKey, Some("a key names its own object, on the one host, or nothing is signed")),
         (Fault::LeadsElsewhere, Some("a key names its own object, on the one host, or nothing is signed")),
