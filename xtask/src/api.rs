@@ -58,14 +58,16 @@ fn written(name: &str) -> PathBuf {
 
 /// One line for each public item, without what every type derives.
 fn surface(package: &str) -> Result<String, Failed> {
-    // The format is not stable; the compiler and the reader are pinned together.
+    let library = package.replace('-', "_");
+    // The format is not stable; the compiler and the reader are pinned together. For this library alone: dependencies that
+    // see an unstable compiler ask for what other builds into the same folder do not have.
     output(
         cargo()
-            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTC_BOOTSTRAP", &library)
             .args(["rustdoc", "--quiet", "--package", package, "--lib", "--all-features", "--"])
             .args(["-Zunstable-options", "--output-format", "json", "--cap-lints", "warn"]),
     )?;
-    let json = target()?.join("doc").join(format!("{}.json", package.replace('-', "_")));
+    let json = target()?.join("doc").join(format!("{library}.json"));
     let surface = output(cargo().args(["public-api", "-sss", "--rustdoc-json"]).arg(json));
     surface.map_err(|Failed(why)| {
         Failed(format!("{why}\ncargo-public-api is needed: cargo install --locked cargo-public-api"))
