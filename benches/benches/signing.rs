@@ -1,10 +1,9 @@
 //! One presigned URL with three overrides, by us and by others. `cargo bench -p benches --bench signing`
 
 use std::hint::black_box;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_sigv4::http_request::{
     PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
@@ -13,14 +12,11 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{Method, Response};
+use http::Method;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer as _};
 use rusty_s3::S3Action as _;
-use secure_download::{
-    Body, Credentials, DeliveryError, DeliveryStrategy, Grant, RequestHead, S3Bucket, S3Signer,
-    UrlSigner as _,
-};
+use secure_download::{Credentials, Grant, S3Bucket, S3Signer, UrlSigner as _};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 
@@ -32,31 +28,10 @@ const DISPOSITION: &str = "attachment; filename=\"scan.png\"";
 const CACHE_CONTROL: &str = "private, no-store";
 const LIFETIME: Duration = Duration::from_secs(5);
 
-/// Keeps the grant.
-#[derive(Clone, Default)]
-struct Keep(Arc<Mutex<Option<Grant>>>);
-
-#[async_trait]
-impl DeliveryStrategy for Keep {
-    fn name(&self) -> &'static str {
-        "keep"
-    }
-
-    async fn deliver(&self, grant: Grant, _: &RequestHead) -> Result<Response<Body>, DeliveryError> {
-        *self.0.lock().expect("not poisoned") = Some(grant);
-        Ok(Response::new(Body::empty()))
-    }
-}
-
 /// A grant as an application gets it. Its plan asks for the three overrides that the others are given.
 fn granted(runtime: &Runtime) -> Grant {
-    let keep = Keep::default();
-    let gate = benches::gate(keep.clone(), &[KEY]);
-    let head = benches::head(&Method::GET, "", "");
-    let response = runtime.block_on(async { gate.serve(&benches::OWNER, KEY, &head).await });
-    assert_eq!(response.status(), 200);
-    let grant = keep.0.lock().expect("not poisoned").take();
-    grant.expect("granted")
+    let catalog = benches::catalog(&[KEY]);
+    runtime.block_on(system_tests::grant(&catalog[KEY]))
 }
 
 fn bench(criterion: &mut Criterion) {

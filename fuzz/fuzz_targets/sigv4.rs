@@ -12,7 +12,7 @@ use http::Method;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::percent_decode_str;
 use secure_download_core::{Download, FileKey, SignError, UrlSigner};
-use secure_download_fuzz::grant;
+use secure_download_conformance::signer::grant;
 use secure_download_presign::{Credentials, S3Bucket, S3Signer};
 use sha2::{Digest, Sha256};
 
@@ -71,7 +71,7 @@ fuzz_target!(|input: Input| {
     let now = UNIX_EPOCH + Duration::from_secs(input.now.into());
     let lifetime = Duration::from_secs(input.lifetime.into());
     let signer = &SIGNERS[usize::from(input.virtual_host)];
-    let grant = grant(&download);
+    let grant = block_on(grant(&download));
     let signed = match block_on(signer.sign(&grant, &method, lifetime, now)) {
         Ok(signed) => signed,
         Err(SignError::Inexpressible(_)) => return,

@@ -1,7 +1,6 @@
-//! What the targets share: a gate over one file in memory, and grants.
+//! What the targets share: a gate over one file in memory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -58,27 +57,4 @@ pub fn ask(
         bytes.extend_from_slice(&chunk.expect("whole"));
     }
     (Response::from_parts(parts, ()), bytes)
-}
-
-#[derive(Clone, Default)]
-struct Keep(Arc<Mutex<Option<Grant>>>);
-
-#[async_trait]
-impl DeliveryStrategy for Keep {
-    fn name(&self) -> &'static str {
-        "keep"
-    }
-
-    async fn deliver(&self, grant: Grant, _: &RequestHead) -> Result<Response<Body>, DeliveryError> {
-        *self.0.lock().expect("not poisoned") = Some(grant);
-        Ok(Response::new(Body::empty()))
-    }
-}
-
-/// A grant for `download`.
-pub fn grant(download: &Download) -> Grant {
-    let keep = Keep::default();
-    ask(keep.clone(), download, &Method::GET, &HeaderMap::new());
-    let grant = keep.0.lock().expect("not poisoned").take();
-    grant.expect("granted")
 }

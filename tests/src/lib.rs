@@ -9,7 +9,6 @@ mod cut;
 mod fetch;
 #[cfg(feature = "stores")]
 mod garage;
-mod granted;
 mod http1;
 mod http2;
 mod leaks;
@@ -35,7 +34,6 @@ pub use self::cut::cutting;
 pub use self::fetch::{fetch, fetch_with};
 #[cfg(feature = "stores")]
 pub use self::garage::Garage;
-pub use self::granted::granted;
 pub use self::http1::Http1;
 pub use self::http2::Http2;
 pub use self::leaks::leak_in;
@@ -56,3 +54,4 @@ pub use self::served::{allow_everybody, serve, serve_router};
 pub use self::signed::{ODD_KEYS, SignedStore};
 #[cfg(feature = "stores")]
 pub use self::watched::{Request, Watched};
+pub use secure_download_conformance::signer::grant;

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use secure_download::{Download, FileKey, Presign, UrlSigner};
 
-use crate::{allow_everybody, fetch, granted, serve};
+use crate::{allow_everybody, fetch, grant, serve};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DISPOSITION: &str = "attachment; filename=\"_ _.png\"; filename*=UTF-8''%C3%BC%20%22.png";
@@ -69,7 +69,7 @@ impl SignedStore {
     /// # Panics
     /// If the signer declines.
     pub async fn url(&self, key: &str, method: Method, now: SystemTime) -> String {
-        let grant = granted(record(key)).await;
+        let grant = grant(&record(key)).await;
         let signed = self.signer.sign(&grant, &method, MINUTE, now).await;
         signed.unwrap_or_else(|error| panic!("{key}: {error:?}")).expose().to_owned()
     }
@@ -175,7 +175,7 @@ impl SignedStore {
     pub async fn keeps_keys_apart(&self) {
         for key in ODD_KEYS {
             if self.declined.contains(&key) {
-                let grant = granted(record(key)).await;
+                let grant = grant(&record(key)).await;
                 assert!(
                     self.signer.sign(&grant, &Method::GET, MINUTE, SystemTime::now()).await.is_err(),
                     "{key}"

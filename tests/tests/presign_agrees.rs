@@ -22,7 +22,7 @@ use rusty_s3::S3Action as _;
 use secure_download::{
     AssumeRole, Credentials, Download, FileKey, Grant, S3Bucket, S3Policy, S3Signer, StsEndpoint,
 };
-use system_tests::{ODD_KEYS, granted};
+use system_tests::{ODD_KEYS, grant};
 
 const ACCESS: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -50,7 +50,7 @@ impl Case {
             record = record.version(version.clone());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(granted(record))
+        runtime.block_on(grant(&record))
     }
 
     fn method(&self) -> Method {

@@ -13,7 +13,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt as _};
 use secure_download::{
     AssumeRole, BoxError, Credentials, Download, FileKey, S3Bucket, S3Policy, S3Signer, StsEndpoint,
 };
-use system_tests::{Radosgw, SignedStore, fetch, fetch_with, granted};
+use system_tests::{Radosgw, SignedStore, fetch, fetch_with, grant};
 
 const ANYTHING: &str = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::*\"}]}";
 
@@ -137,7 +137,7 @@ async fn temporary_credentials_read_one_object(server: &Radosgw, role: &str) {
         let signer = S3Signer::new(private(server), user(server));
         let credentials = Arc::new(credentials);
         let sign = async |key: &str, method| {
-            let grant = granted(Download::new(FileKey::parse(key).expect("a key"))).await;
+            let grant = grant(&Download::new(FileKey::parse(key).expect("a key"))).await;
             let (lifetime, now) = (Duration::from_secs(60), SystemTime::now());
             signer.sign_with(&credentials, &grant, method, lifetime, now).expect("signed").expose().to_owned()
         };
@@ -173,7 +173,7 @@ async fn the_demos_policy_reads_and_writes(server: &Radosgw, role: &str) {
     denied("writing beside", &app.put(&path("uploads-too"), "new".into()).await);
 
     let signer = S3Signer::new(private(server), credentials);
-    let grant = granted(Download::new(FileKey::parse("uploads/new").expect("a key"))).await;
+    let grant = grant(&Download::new(FileKey::parse("uploads/new").expect("a key"))).await;
     let signed = secure_download::UrlSigner::sign(
         &signer,
         &grant,

@@ -8,6 +8,9 @@ mod features;
 mod fuzz;
 mod held_by;
 mod install;
+// What the system tests look for in logs, looked for in everything that tests print.
+#[path = "../../tests/src/leaks.rs"]
+#[expect(unreachable_pub, reason = "it is public there")]
 mod leaks;
 mod load;
 mod mutants;

@@ -1,21 +1,20 @@
 //! `cargo xtask test`: every check and every test.
 
 use crate::command::{self, Failed, cargo, run_watched};
-use crate::leaks::Leaks;
+use crate::leaks::leak_in;
 use crate::{features, install};
 
 pub(crate) fn run(install: bool) -> Result<(), Failed> {
     install::ensure(install)?;
     checks()?;
     let mut count = Count::default();
-    let leaks = Leaks::listed()?;
     let mut leaked = Vec::new();
     let mut tests = cargo();
     // What passing tests print is shown too, so that it is searched.
     tests.args(["test", "--workspace", "--all-features", "--no-fail-fast", "--", "--show-output"]);
     let succeeded = run_watched(&mut tests, |line| {
         count.add(line);
-        leaked.extend(leaks.find(line));
+        leaked.extend(leak_in(line));
     })?;
     if !leaked.is_empty() {
         count.failed += 1;

@@ -19,7 +19,7 @@ use secure_download::{
 
 use super::{CertificateAuthority, NameServer, TlsBucket};
 use crate::{
-    Answer, DOCTOR_TOKEN, Http1, ProxyServer, Running, S3Server, SECRET, fetch, granted, serve_router,
+    Answer, DOCTOR_TOKEN, Http1, ProxyServer, Running, S3Server, SECRET, fetch, grant, serve_router,
 };
 
 /// The name under which the proxy finds the bucket. No client may ever see it.
@@ -167,7 +167,7 @@ impl MaskedSite {
     /// # Panics
     /// If there is no proper answer.
     pub async fn ask_bucket(&self, key: &str, fields: &[&str]) -> Answer {
-        let grant = granted(Download::new(FileKey::parse(key).expect("a key"))).await;
+        let grant = grant(&Download::new(FileKey::parse(key).expect("a key"))).await;
         let signer = signer(&self.store, &self.store.endpoint());
         let url = signer.sign(&grant, &Method::GET, Duration::from_secs(60), SystemTime::now()).await;
         fetch("GET", url.expect("signed").expose(), fields).await

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderName, Method};
-use secure_download_core::{CachePolicy, Download, FileKey, SignError, SignedUrl, Terms};
+use secure_download_core::{CachePolicy, Download, FileKey, SignError, SignedUrl};
 
-use super::{Laws, Url};
+use super::{Laws, Url, grant};
 use crate::law::{Verdict, ensure};
-use crate::site;
 use crate::strategy::ODD_KEYS;
 
 fn key(text: &str) -> Result<FileKey, String> {
@@ -53,8 +52,7 @@ fn parse(signed: &SignedUrl) -> Result<Url, String> {
 pub(super) async fn carried(laws: &Laws) -> Verdict {
     let mut signed = 0;
     for download in odd()?.into_iter().chain([plain()?]) {
-        let plan = site::grant(&download, Terms::new()).await.map(|grant| grant.plan().headers().clone());
-        let plan = plan.ok_or("no grant")?;
+        let plan = grant(&download).await.plan().headers().clone();
         for method in [Method::GET, Method::HEAD] {
             let url = match laws.sign(&download, &method).await {
                 Ok(url) => parse(&url).map_err(|seen| format!("{download:?}: {seen}"))?,
