@@ -28,8 +28,10 @@ cargo xtask COMMAND
 
   test [--install]   every check and every test; ends with `N passed, N failed`
                      --install fetches the programs that the tests run and that are missing
-  ci                 what a release needs besides: each feature alone, licences and sources, public surfaces, packages
-                     and a project built from them; needs cargo-deny and cargo-public-api
+  ci [--without-advisories]
+                     what a release needs besides: each feature alone, licences, sources and advisories, public surfaces,
+                     packages and a project built from them; needs cargo-deny and cargo-public-api, and the network for
+                     the database of advisories
   api                writes the public surfaces down in docs/api
   mutants [TEXT]     takes each defence of xtask/mutants.txt out, and shows that its test fails; those that hold TEXT
   fuzz [SECONDS [TEXT]]
@@ -49,7 +51,8 @@ fn main() -> ExitCode {
     let outcome = match arguments[..] {
         ["test"] => test::run(false),
         ["test", "--install"] => test::run(true),
-        ["ci"] => ci::run(),
+        ["ci"] => ci::run(true),
+        ["ci", "--without-advisories"] => ci::run(false),
         ["api"] => api::check(true),
         ["mutants"] => mutants::run(""),
         ["mutants", text] => mutants::run(text),
