@@ -51,10 +51,13 @@ fn model(field: &str, length: u128) -> Option<Vec<(u128, u128)>> {
                 return None;
             }
         } else {
-            let (first, last) = (number(first), if last.is_empty() { u128::MAX } else { number(last) });
-            if last < first {
+            // Positions of any size compare, by their length first.
+            let significant = |text: &str| text.trim_start_matches('0').to_owned();
+            let size = |text: &str| (significant(text).len(), significant(text));
+            if !last.is_empty() && size(last) < size(first) {
                 return None;
             }
+            let (first, last) = (number(first), if last.is_empty() { u128::MAX } else { number(last) });
             if first < length {
                 ranges.push((first, last.min(length - 1)));
             }
