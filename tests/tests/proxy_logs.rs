@@ -1,8 +1,9 @@
-//! nginx's access log and the application's audit log, joined by the audit id as docs/guides/proxies.md says.
+//! What proxies write down: nginx's access log and the application's audit log, joined by the audit id as
+//! docs/guides/proxies.md says, and Caddy's complaints.
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,6 +13,8 @@ use secure_download::{
     AccelRedirect, Decision, Dialect, Download, FileKey, Gate, Mapping, ProxySecret, Root,
 };
 use system_tests::{Http1, ProxyServer, ProxySite, SECRET};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const GUIDE: &str = include_str!("../../docs/guides/proxies.md");
 
@@ -25,9 +28,10 @@ fn log_format() -> &'static str {
 #[derive(Clone, Default)]
 struct Text(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Text {
+impl io::Write for Text {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("not poisoned").write(bytes)
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -106,4 +110,32 @@ async fn nginx_names_the_request_as_the_audit_log_does() {
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 3, "each request has its own: {log}");
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_writes_no_proof_into_caddys_log() {
+    let quiet = "exclude http.handlers.reverse_proxy";
+    for (server, instead, shows) in [
+        (ProxyServer::NewestCaddy, "exclude nothing", true),
+        (ProxyServer::NewestCaddy, quiet, false),
+        (ProxyServer::Caddy, quiet, false),
+    ] {
+        let large = Download::new(FileKey::parse("large").expect("a key"));
+        let mut site = ProxySite::behind(server)
+            .file("large", &vec![7; 32 << 20])
+            .catalog([("large".to_owned(), large)].into())
+            .broken(move |configuration| configuration.replace(quiet, instead))
+            .start()
+            .await;
+        let mut client = TcpStream::connect(site.proxy()).await.expect("connected");
+        client.write_all(b"GET /stream/large HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        let mut start = [0; 1024];
+        client.read_exact(&mut start).await.expect("the start");
+        drop(client);
+        // Caddy ends what it is doing, and has written about it then.
+        site.stop_proxy();
+        let log = site.media().parent().expect("a folder").join("run/output.log");
+        let log = fs::read_to_string(log).expect("a log");
+        assert_eq!(log.contains(SECRET), shows, "{server:?}: {log}");
+    }
 }

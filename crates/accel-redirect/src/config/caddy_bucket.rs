@@ -139,7 +139,8 @@ header_up -X-Forwarded-*
 header_up -Via
 
 # Nothing of the bucket but the file, its length, type of range, entity tag and date. (What Caddy cannot take away: the
-# headers of an interim answer, such as 103, and trailers behind an answer without a length. Stores send neither.)
+# headers of an interim answer, such as 103, for which it forgets what layers of the application set, and trailers behind
+# an answer without a length. Stores send neither.)
 header_down -**
 @file status 200 206 304
 handle_response @file {{
@@ -170,7 +171,8 @@ handle_response @file {{
         }
         let _ = write!(
             text,
-            "\theader Content-Type \"text/plain; charset=utf-8\"\n\theader X-Content-Type-Options nosniff\n\
+            "\theader Cache-Control no-store\n\theader Content-Type \"text/plain; charset=utf-8\"\n\
+             \theader X-Content-Type-Options nosniff\n\
              \trespond \"{}\" {}\n}}\n",
             masked.says, masked.status
         );

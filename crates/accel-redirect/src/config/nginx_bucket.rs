@@ -52,7 +52,7 @@ pub(super) fn locations(config: &ProxyConfig<'_>) -> String {
             r#"
     location @secure_download_{name} {{
         default_type text/plain;
-        error_log stderr crit;
+        error_log stderr emerg;
 {clear}        add_header Cache-Control no-store always;
         add_header X-Content-Type-Options nosniff always;
 {length}        return {status} "{says}\n";
@@ -69,7 +69,7 @@ pub(super) fn locations(config: &ProxyConfig<'_>) -> String {
     location @secure_download_unauthorized {
         satisfy any;
         allow all;
-        error_log stderr crit;
+        error_log stderr emerg;
         try_files /secure-download/none @secure_download_failed;
     }
 ",
@@ -84,6 +84,10 @@ fn location(config: &ProxyConfig<'_>, bucket: &BucketUpstream) -> String {
         # Not for whoever asks for it: only the application leads here, with a status of 200.
         internal;
         if ($upstream_status !~ "200$") {{
+            return 502;
+        }}
+        # With it, a bucket that answers 101 would have a tunnel to the client.
+        if ($http_upgrade) {{
             return 502;
         }}
 
@@ -159,7 +163,8 @@ fn masking() -> String {
     let mut text = String::from(
         r"
         # The bucket's redirects and error pages name the bucket. (What nginx has no name for is passed on as it comes: 499,
-        # what is below 300 or above 599, an answer that is no HTTP. Stores send none of it.)
+        # what is below 300 or above 599, an answer that is no HTTP. Stores send none of it; one that meant ill could write
+        # the client's whole answer by it, cookies and script included.)
         proxy_redirect off;
         proxy_intercept_errors on;
         error_page 401 = @secure_download_unauthorized;
@@ -238,8 +243,8 @@ fn fetching(bucket: &BucketUpstream) -> String {
             Set-Cookie Cache-Control Expires Vary;
         proxy_hide_header X-Accel-Redirect;
 
-        # At lower levels nginx writes signed URLs into its log.
-        error_log stderr crit;
+        # At every lower level nginx writes signed URLs into its log.
+        error_log stderr emerg;
 "#,
         origin = bucket.origin(),
         authority = bucket.authority(),

@@ -128,8 +128,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             None => None,
         };
         let mut usage = self.reserve(record, head).await?;
-        let delivering = self.deliver(record, asked.stricter(imposed), usage.limited, head);
-        let unfinished = Unfinished(Some(self));
+        let (unfinished, delivering) = self.deliver(record, asked.stricter(imposed), usage.limited, head);
         let result = match delivering.await {
             Ok(response) => {
                 let spent = match due_now(&response, &mut usage.reserved) {
@@ -156,7 +155,8 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         asked: Terms,
         limited: bool,
         head: &'b RequestHead,
-    ) -> impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'b {
+    ) -> (Unfinished<'b, 'b, S, R>, impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'b)
+    {
         let download = record.download();
         let terms = download.terms().stricter(asked);
         let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
@@ -172,7 +172,8 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         if limited {
             grant.limit_uses();
         }
-        deliver_named(&*self.inner.strategy, grant, head)
+        let unfinished = Unfinished(Some(self));
+        (unfinished, deliver_named(&*self.inner.strategy, grant, head))
     }
 
     /// HEAD spends nothing, so nothing is set aside for it.
