@@ -148,7 +148,7 @@ impl DeliveryStrategy for Stream {
         NAME
     }
 
-    /// As `async_trait` would have it, but for the grant, of which its future would hold several copies.
+    // What `async_trait` makes of it, but for the grant, of which its future would hold several copies.
     fn deliver<'life0, 'life1, 'async_trait>(
         &'life0 self,
         grant: Grant,

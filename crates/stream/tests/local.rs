@@ -56,6 +56,37 @@ fn both_ways(root: &Path) -> [Stream; 2] {
 }
 
 #[tokio::test]
+async fn chunks_are_small_until_the_reader_is_known_to_be_fast() {
+    const SMALL: usize = 8 * 1024;
+    const LARGE: usize = 64 * 1024;
+    let root = tempfile::tempdir().expect("a folder");
+    fs::write(root.path().join("a"), content(32 << 20)).expect("written");
+    let gate = gate(Stream::local(root.path()).expect("a folder"), [file("a")]);
+    let mut body = gate.serve(&(), "a", &head(&Method::GET, &[])).await.into_body();
+    let mut next = async || {
+        let chunk = std::future::poll_fn(|cx| body.poll_chunk(cx)).await;
+        chunk.expect("not the end").expect("no error")
+    };
+    let mut sent = 0;
+    while sent < LARGE {
+        let chunk = next().await;
+        assert!(chunk.len() <= SMALL, "{} after {sent}", chunk.len());
+        sent += chunk.len();
+    }
+    // Taken at once, one chunk after the other. A panic at the end of the file: it never grew.
+    let large = loop {
+        let chunk = next().await;
+        if chunk.len() == LARGE {
+            break chunk;
+        }
+    };
+    // A reader that takes so long for as much is to be left with little.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(large);
+    assert!(next().await.len() <= 4 * 1024);
+}
+
+#[tokio::test]
 async fn files_of_every_size_come_back_whole() {
     let root = tempfile::tempdir().expect("a folder");
     fs::create_dir(root.path().join("sub")).expect("a folder");

@@ -27,16 +27,24 @@ impl<S: Sync> OptionalFromRequestParts<S> for User {
 
 const PATIENT: Duration = Duration::from_secs(60);
 
-async fn serve(app: Router, stall: Duration) -> SocketAddr {
+async fn listening(stall: Duration) -> (DownloadListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let listener = DownloadListener::new(listener).stall_timeout(stall);
+    (DownloadListener::new(listener).stall_timeout(stall), address)
+}
+
+fn routes(gate: Gate<Option<User>, Download>) -> Router {
+    Router::new().route("/files/{id}", download::<Option<User>, _>(gate))
+}
+
+async fn serve(app: Router, stall: Duration) -> SocketAddr {
+    let (listener, address) = listening(stall).await;
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }
 
 async fn serve_gate(gate: Gate<Option<User>, Download>, stall: Duration) -> SocketAddr {
-    serve(Router::new().route("/files/{id}", download::<Option<User>, _>(gate)), stall).await
+    serve(routes(gate), stall).await
 }
 
 #[tokio::test]
@@ -101,10 +109,9 @@ async fn compression_leaves_downloads_alone() {
 async fn the_peer_address_is_known() {
     let app = Router::new()
         .route("/", get(|ConnectInfo(PeerAddr(peer))| async move { SocketAddr::to_string(&peer) }));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
+    let (listener, address) = listening(PATIENT).await;
     let service = app.into_make_service_with_connect_info::<PeerAddr>();
-    tokio::spawn(async move { axum::serve(DownloadListener::new(listener), service).await });
+    tokio::spawn(async move { axum::serve(listener, service).await });
     let mut stream = TcpStream::connect(address).await.expect("connected");
     let mine = stream.local_addr().expect("an address").to_string();
     ask(&mut stream, "GET", "/", "").await;

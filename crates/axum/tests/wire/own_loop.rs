@@ -6,24 +6,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
-use secure_download_axum::{DownloadListener, PeerAddr, download, serve};
+use secure_download_axum::{PeerAddr, serve};
 use secure_download_core::{Concurrency, Download, Gate};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::PATIENT;
 use crate::adapter::{self, Ready, User, answer, ask, capped_gate, gate, media, plain_gate};
+use crate::{PATIENT, listening, routes};
 
 async fn start(app: Router, stall: Duration) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let listener = DownloadListener::new(listener).stall_timeout(stall);
+    let (listener, address) = listening(stall).await;
     tokio::spawn(serve(listener, app));
     address
 }
 
 async fn start_gate(gate: Gate<Option<User>, Download>, stall: Duration) -> SocketAddr {
-    start(Router::new().route("/files/{id}", download::<Option<User>, _>(gate)), stall).await
+    start(routes(gate), stall).await
 }
 
 #[tokio::test]

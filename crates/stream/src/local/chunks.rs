@@ -76,6 +76,7 @@ impl FileChunks {
         }
     }
 
+    /// How long the next chunk shall be.
     fn next_size(&self) -> usize {
         let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
         let most = if self.sent < LARGEST { UNTRIED } else { LARGEST };
