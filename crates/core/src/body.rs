@@ -301,6 +301,27 @@ mod tests {
     }
 
     #[test]
+    fn each_part_keeps_its_own_length_or_the_transfer_fails() {
+        let ranges = || {
+            vec![Part::Literal("<".into()), Part::File(0..2), Part::Literal(">".into()), Part::File(7..10)]
+        };
+        let parts = |pieces: [&'static [&'static str]; 2]| {
+            let mut pieces = pieces.into_iter();
+            collect(Body::parts(Parts::Many(ranges()), move |_| chunks(pieces.next().unwrap_or_default())))
+        };
+        assert!(matches!(parts([&["ab"], &["h", "ij"]]), (bytes, None) if bytes == b"<ab>hij"));
+        // As long as announced in all, but the boundary would stand in the wrong place.
+        assert!(matches!(parts([&["abc"], &["ij"]]), (bytes, Some(BodyError::Source(_))) if bytes == b"<"));
+        assert!(
+            matches!(parts([&["a"], &["hij", "k"]]), (bytes, Some(BodyError::Source(_))) if bytes == b"<a")
+        );
+        assert!(
+            matches!(parts([&["a", "!"], &["hij"]]), (bytes, Some(BodyError::Source(_))) if bytes == b"<a")
+        );
+        assert!(matches!(parts([&["ab"], &[]]), (bytes, Some(BodyError::Source(_))) if bytes == b"<ab>"));
+    }
+
+    #[test]
     fn a_source_of_nothing_holds_up_nobody_else() {
         let empty = futures::stream::repeat_with(|| Ok(Bytes::new()));
         let mut body = Body::stream(1, empty);

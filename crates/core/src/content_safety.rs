@@ -327,6 +327,8 @@ mod tests {
             "image/png; a=\"b",
             "image/png; a=b c",
             "image/png; a=\"\x01\"",
+            "image/png; a=\"\\\x01\"",
+            "image/png; a b=c",
             "text/плейн",
             "image/png; a=\"b\" text/html",
         ] {

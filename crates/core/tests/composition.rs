@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use futures::executor::block_on;
 use http::Response;
 use secure_download_core::{
-    Authorizer, Body, BoxError, Catalog, ContentPolicy, Decision, DeliveryError, DeliveryStrategy, Denial,
-    Download, Event, FileKey, FirstOf, Gate, Grant, Masking, Observer, RequestHead, Route, Router, ServedBy,
-    Terms, UrlSigner, authorize_with, find_with, signed_in,
+    Authorizer, Body, BoxError, Catalog, Concurrency, ContentPolicy, Decision, DeliveryError,
+    DeliveryStrategy, Denial, Download, Event, FileKey, FirstOf, Gate, Grant, Masking, Observer, RequestHead,
+    Route, Router, ServedBy, Terms, UrlSigner, authorize_with, find_with, signed_in,
 };
-use support::{Log, Strategy, allow, boxed, file, get, memory, one};
+use support::{Log, Strategy, allow, boxed, file, get, memory, observer, one, refused};
 
 #[derive(Clone)]
 struct User(&'static str);
@@ -191,4 +191,44 @@ fn an_observer_may_be_a_closure_and_a_gate_be_cloned() {
     drop(gate);
     drop(block_on(clone.serve(&(), "known", &get())));
     assert_eq!(log.take(), ["a"]);
+}
+
+#[test]
+fn two_observers_hear_the_same() {
+    let (one_log, two_log) = (Log::default(), Log::default());
+    let gate = Gate::builder(one(file("a")))
+        .authorizer(allow::<(), Download>)
+        .strategy(memory(b"text"))
+        .observer((observer(&one_log), observer(&two_log)))
+        .build();
+    drop(block_on(gate.serve(&(), "known", &get())));
+    let heard = one_log.take();
+    assert_eq!(heard.len(), 2, "granted, delivered");
+    assert_eq!(heard, two_log.take());
+}
+
+#[test]
+fn what_is_printed_for_debugging_shows_no_record() {
+    let caps = Concurrency::new(7).per_subject(2, str::to_owned);
+    let caps_shown = format!("{caps:?}");
+    assert_eq!(caps_shown, "Concurrency { total: 7, per_subject: Some(2), .. }");
+    let builder = Gate::builder(one(file("hunter2")));
+    let mut shown = format!("{builder:?}");
+    let builder = builder.authorizer(allow::<str, Download>).concurrency(caps);
+    shown += &format!("{builder:?}");
+    let builder = builder.strategy(memory(b"hunter2"));
+    shown += &format!("{builder:?}");
+    let gate = builder.build();
+    shown += &format!("{gate:?} {:?} {:?}", gate.request("hunter2", "hunter2"), Body::full("hunter2"));
+    let refusal = refused(block_on(gate.try_serve("hunter2", "hunter2", &get())));
+    shown += &format!("{refusal:?} {refusal}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("memory") && shown.contains(&caps_shown) && shown.contains("404"), "{shown}");
+}
+
+#[test]
+fn a_key_is_parsed_like_any_other_text() {
+    assert_eq!("a/b".parse::<FileKey>(), FileKey::parse("a/b"));
+    assert_eq!(FileKey::try_from("a/b"), FileKey::parse("a/b"));
+    assert!("a/../b".parse::<FileKey>().is_err() && FileKey::try_from("/a").is_err());
 }

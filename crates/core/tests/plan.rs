@@ -2,7 +2,8 @@
 
 mod support;
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::Method;
 use secure_download_core::{
@@ -117,6 +118,27 @@ fn records_and_policies_shape_the_plan() {
         assert_eq!(value("content-type"), Some(content_type), "{name:?}");
         assert_eq!(value("content-disposition"), Some(disposition), "{name:?}");
         assert_eq!(value("content-security-policy"), sandboxed, "{name:?}");
+    }
+}
+
+#[test]
+fn a_files_tag_tells_its_length_and_time_whenever_that_is() {
+    let hour = Duration::from_secs(3600);
+    // After the last nanosecond that 64 bits count from 1970 on, which is in the year 2554.
+    let far = UNIX_EPOCH + Duration::from_secs(1 << 35);
+    let times = [UNIX_EPOCH - hour, UNIX_EPOCH, UNIX_EPOCH + hour, far];
+    let mut seen = HashSet::new();
+    for modified in times {
+        for length in [1, 0x10] {
+            let settled = Representation::of_file(length, modified, modified + hour);
+            assert_eq!(settled, Representation::of_file(length, modified, modified + 2 * hour));
+            assert_ne!(
+                settled.etag,
+                Representation::of_file(length, modified, modified).etag,
+                "weak at first"
+            );
+            assert!(seen.insert(settled.etag.expect("a tag").to_string()), "{modified:?} {length}");
+        }
     }
 }
 

@@ -215,15 +215,17 @@ fn errors_never_grant_and_never_show() {
     let authorizer = |fails_to_admit| {
         Gate::builder(one(file("a"))).authorizer(Undecided { fails_to_admit }).strategy(memory(b"x")).build()
     };
-    for (case, gate, after) in [
-        ("catalog", catalog, "5"),
-        ("authorizer", authorizer(false), "5"),
-        ("authorizer, before the look-up", authorizer(true), "5"),
-        ("store", store(None), "5"),
-        ("store, zero", store(Some(Duration::ZERO)), "1"),
-        ("store, whole", store(Some(Duration::from_secs(30))), "30"),
-        ("store, rounded up", store(Some(Duration::from_millis(1_001))), "2"),
+    for (case, gate, after, logged) in [
+        ("catalog", catalog, "5", "the catalog failed: hunter2"),
+        ("authorizer", authorizer(false), "5", "the authorizer failed: "),
+        ("authorizer, before the look-up", authorizer(true), "5", "the authorizer failed: "),
+        ("store", store(None), "5", "hunter2"),
+        ("store, zero", store(Some(Duration::ZERO)), "1", "hunter2"),
+        ("store, whole", store(Some(Duration::from_secs(30))), "30", "hunter2"),
+        ("store, rounded up", store(Some(Duration::from_millis(1_001))), "2", "hunter2"),
     ] {
+        let refusal = refused(block_on(gate.try_serve(&(), "known", &get())));
+        assert!(refusal.reason().to_string().contains(logged), "{case}: {}", refusal.reason());
         let answer = Answer::of(block_on(gate.serve(&(), "known", &get())));
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some(after)), "{case}");
         assert_eq!(answer.body, b"503 Service Unavailable\n", "{case}");

@@ -93,6 +93,43 @@ fn gcs_carries_type_name_and_generation() {
     }
 }
 
+#[test]
+fn each_volume_is_signed_for_its_own_bucket() {
+    let of = |signer: &dyn UrlSigner, record: Download| {
+        parse(&sign(signer, record).expect("signed")).0.trim_start_matches("https://").to_owned()
+    };
+    let key = GcsKey::hmac("GOOG1EXAMPLE", "hush-hush").expect("a key");
+    let volume = |address: &str| GcsBucket::at(address, "tenant").expect("a bucket");
+    let gcs = GcsSigner::new(GcsBucket::new("scans").expect("a bucket").virtual_host(), key)
+        .volume("host", GcsBucket::bound("https://files.example").expect("a bucket").virtual_host())
+        .volume("port", volume("https://gcs.example:8443"))
+        .volume("dots", GcsBucket::new("files.example").expect("a bucket").virtual_host())
+        .stored_cache_control(NO_STORE);
+    let azure_key = AzureKey::account(AZURE_KEY).expect("a key");
+    let azure = AzureSigner::new(AzureContainer::new("acct", "scans").expect("a container"), azure_key)
+        .volume("tenant", AzureContainer::new("other", "files").expect("a container"));
+    let cloudfront =
+        CloudFrontSigner::new("https://d1.cloudfront.net", CloudFrontKey::new("K", RSA).expect("a key"))
+            .and_then(|signer| signer.volume("tenant", "https://d2.cloudfront.net"))
+            .expect("addresses")
+            .origin_overrides();
+    let cases: [(&dyn UrlSigner, &str, &str); 8] = [
+        (&gcs, "", "scans.storage.googleapis.com/a"),
+        (&gcs, "host", "files.example/a"),
+        (&gcs, "port", "gcs.example:8443/tenant/a"),
+        (&gcs, "dots", "storage.googleapis.com/files.example/a"),
+        (&azure, "", "acct.blob.core.windows.net/scans/a"),
+        (&azure, "tenant", "other.blob.core.windows.net/files/a"),
+        (&cloudfront, "", "d1.cloudfront.net/a"),
+        (&cloudfront, "tenant", "d2.cloudfront.net/a"),
+    ];
+    for (signer, volume, expected) in cases {
+        let record = if volume.is_empty() { file("a") } else { file("a").volume(volume) };
+        assert_eq!(of(signer, record), expected);
+        assert!(inexpressible(signer, file("a").volume("unknown")));
+    }
+}
+
 const AZURE_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 #[test]

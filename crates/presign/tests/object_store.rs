@@ -50,6 +50,20 @@ fn a_clients_url_carries_every_header() {
 }
 
 #[test]
+fn each_volume_is_signed_by_its_own_client() {
+    let other = AmazonS3Builder::new().with_region("eu-central-1").with_bucket_name("tenant");
+    let other =
+        other.with_access_key_id("AKIDOTHER").with_secret_access_key("hush").build().expect("a client");
+    let signer = StoreSigner::new(Arc::new(s3())).volume("tenant", Arc::new(other));
+    for (record, bucket, credentials) in
+        [(file("a"), "/scans/", "AKIDEXAMPLE"), (file("a").volume("tenant"), "/tenant/", "AKIDOTHER")]
+    {
+        let url = sign(&signer, record).expect("signed");
+        assert!(url.contains(bucket) && url.contains(credentials), "{url}");
+    }
+}
+
+#[test]
 fn a_client_that_cannot_sign_headers_declines() {
     let azure =
         MicrosoftAzureBuilder::new().with_account("a").with_access_key("aHVzaA==").with_container_name("c");

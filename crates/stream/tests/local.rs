@@ -1,6 +1,6 @@
 //! Files in local folders, through a gate as an application would.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -88,22 +88,27 @@ async fn chunks_are_small_until_the_reader_is_known_to_be_fast() {
 
 #[tokio::test]
 async fn files_of_every_size_come_back_whole() {
-    let root = tempfile::tempdir().expect("a folder");
-    fs::create_dir(root.path().join("sub")).expect("a folder");
-    for length in [0, 1, 4096, 65_535, 65_536, 65_537, 1_000_000] {
-        let bytes = content(length);
-        fs::write(root.path().join("sub/file"), &bytes).expect("write");
-        for stream in both_ways(root.path()) {
-            let gate = gate(stream, [file("sub/file")]);
-            let response = gate.serve(&(), "sub/file", &head(&Method::GET, &[])).await;
-            assert_eq!(response.status(), StatusCode::OK);
-            assert_eq!(response.headers()["content-length"], length.to_string().as_str());
-            let (received, error) = collect(response).await;
-            assert!(error.is_none() && received == bytes, "{length}");
+    // On a disk, and in memory where there is such a file system: they are read in different ways.
+    let memory = Path::new("/dev/shm");
+    let folders = [std::env::temp_dir()].into_iter().chain(memory.is_dir().then(|| memory.to_owned()));
+    for folder in folders {
+        let root = tempfile::tempdir_in(folder).expect("a folder");
+        fs::create_dir(root.path().join("sub")).expect("a folder");
+        for length in [0, 1, 4096, 65_535, 65_536, 65_537, 1_000_000] {
+            let bytes = content(length);
+            fs::write(root.path().join("sub/file"), &bytes).expect("write");
+            for stream in both_ways(root.path()) {
+                let gate = gate(stream, [file("sub/file")]);
+                let response = gate.serve(&(), "sub/file", &head(&Method::GET, &[])).await;
+                assert_eq!(response.status(), StatusCode::OK);
+                assert_eq!(response.headers()["content-length"], length.to_string().as_str());
+                let (received, error) = collect(response).await;
+                assert!(error.is_none() && received == bytes, "{length}");
 
-            let response = gate.serve(&(), "sub/file", &head(&Method::HEAD, &[])).await;
-            assert_eq!(response.headers()["content-length"], length.to_string().as_str());
-            assert_eq!(collect(response).await.0, b"");
+                let response = gate.serve(&(), "sub/file", &head(&Method::HEAD, &[])).await;
+                assert_eq!(response.headers()["content-length"], length.to_string().as_str());
+                assert_eq!(collect(response).await.0, b"");
+            }
         }
     }
 }
@@ -153,6 +158,33 @@ async fn the_tag_is_strong_once_the_file_is_left_alone() {
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
     let resumed = head(&Method::GET, &[("if-range", &tag), ("range", "bytes=3-")]);
     assert_eq!(gate.serve(&(), "file", &resumed).await.status(), StatusCode::PARTIAL_CONTENT);
+}
+
+#[tokio::test]
+async fn a_file_from_before_1970_is_served_as_any_other() {
+    let root = tempfile::tempdir().expect("a folder");
+    let path = root.path().join("file");
+    fs::write(&path, b"content").expect("write");
+    let mut tags = HashSet::new();
+    // The whole second before the time is -1 in each case: only the nanoseconds tell them apart.
+    for before in [1_000_000, 2_000_000] {
+        let modified = SystemTime::UNIX_EPOCH - Duration::from_nanos(before);
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .expect("open")
+            .set_modified(modified)
+            .expect("set the time");
+        for stream in both_ways(root.path()) {
+            let gate = gate(stream, [file("file")]);
+            let response = gate.serve(&(), "file", &head(&Method::GET, &[])).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            tags.insert(response.headers()["etag"].clone());
+            assert_eq!(collect(response).await.0, b"content");
+        }
+    }
+    assert_eq!(tags.len(), 2, "{tags:?}");
+    assert!(tags.iter().all(|tag| tag.as_bytes().starts_with(b"\"")), "strong: {tags:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ enum Kind {
     Silent,
     /// Answers, sends so many bytes, then no more.
     StallsBehind(usize),
+    /// Answers, sends so many bytes, then an error.
+    BreaksBehind(usize),
 }
 
 struct Store(Kind);
@@ -116,6 +119,16 @@ impl ObjectStore for Store {
                 };
                 Ok(answer(&options, b"aaaaaaaaaaaaaaaaaaaa", "\"tag\"", None, stalling))
             }
+            Kind::BreaksBehind(count) => {
+                let count = *count;
+                let breaking = move |bytes: &'static [u8]| {
+                    let error = Error::Generic { store: "test", source: "broken".into() };
+                    at_once(&bytes[..count.min(bytes.len())])
+                        .chain(futures::stream::iter([Err(error)]))
+                        .boxed()
+                };
+                Ok(answer(&options, b"aaaaaaaaaaaaaaaaaaaa", "\"tag\"", None, breaking))
+            }
         }
     }
 
@@ -144,10 +157,16 @@ impl ObjectStore for Store {
     }
 }
 
-async fn ask(kind: Kind, download: &Download, field: Option<(&'static str, &'static str)>) -> Response<Body> {
+type Field = Option<(&'static str, &'static str)>;
+
+async fn ask(kind: Kind, download: &Download, field: Field) -> Response<Body> {
+    ask_of(Stream::object_store(Arc::new(Store(kind))), download, field).await
+}
+
+async fn ask_of(strategy: Stream, download: &Download, field: Field) -> Response<Body> {
     let gate = Gate::builder(HashMap::from([("file".to_owned(), download.clone())]))
         .authorizer(|(): &(), _: &Download| Decision::Allow)
-        .strategy(Stream::object_store(Arc::new(Store(kind))))
+        .strategy(strategy)
         .build();
     let mut headers = HeaderMap::new();
     if let Some((name, value)) = field {
@@ -200,6 +219,32 @@ async fn the_version_that_is_named_is_delivered() {
         assert_eq!(response.status(), status, "{case}");
         assert_eq!(drain(response).await, (expected.to_vec(), true), "{case}");
     }
+}
+
+#[tokio::test]
+async fn each_volume_is_its_own_store() {
+    let store = |bytes| Arc::new(Store(Kind::Unversioned(bytes)));
+    let strategy = || Stream::object_store(store(b"one")).object_store_volume("two", store(b"two"));
+    for (download, status, expected) in [
+        (file(), 200, &b"one"[..]),
+        (file().volume("two"), 200, b"two"),
+        (file().volume("three"), 502, b"502 Bad Gateway\n"),
+    ] {
+        let response = ask_of(strategy(), &download, None).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(drain(response).await, (expected.to_vec(), true));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_holds_for_objects_and_for_what_goes_wrong_with_them() {
+    let file = file().rate(NonZeroU64::new(1).expect("not zero"));
+    let started = Instant::now();
+    let response = ask(versions(), &file, None).await;
+    assert_eq!(drain(response).await, (b"aaaaaaaaaabbbbbbbbbb".to_vec(), true));
+    assert!((19..=21).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    let (bytes, whole) = drain(ask(Kind::BreaksBehind(5), &file, None).await).await;
+    assert_eq!((bytes.as_slice(), whole), (&b"aaaaa"[..], false));
 }
 
 #[tokio::test]

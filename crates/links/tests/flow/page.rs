@@ -1,10 +1,12 @@
 //! The page with the button, and what comes behind it.
 
+use std::num::NonZeroU32;
+
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
-use secure_download_links::redeem_page;
+use secure_download_links::{LinkKey, redeem_page};
 
-use super::{one_time, read, site};
+use super::{fields, key, one_time, read, site};
 
 #[tokio::test]
 async fn the_answer_to_the_button_goes_to_one_path_and_hides_its_secrets() {
@@ -49,4 +51,24 @@ async fn the_page_has_one_button_and_no_secret() {
     let (status, markup) = read(page).await;
     assert_eq!(status, 200);
     assert!(markup.contains("<form method=\"post\">") && !markup.contains("src="), "{markup}");
+}
+
+#[tokio::test]
+async fn what_is_printed_for_debugging_shows_no_secret() {
+    let site = site();
+    let token = site.mint(one_time()).await;
+    let redeemed = site.links.redeem(&token).await.expect("the store answers").expect("good");
+    assert_eq!((redeemed.claims().record(), redeemed.claims().uses()), ("scan", NonZeroU32::new(1)));
+    let mut shown = format!("{:?} {redeemed:?} {:?} {:?}", site.links, key(7), site.links.signer());
+    let response = redeemed.into_response("/d/x", true);
+    let cookie = response.headers()[SET_COOKIE].to_str().expect("ASCII");
+    let lease = cookie.split(['=', ';']).nth(1).expect("a value").to_owned();
+    let bearer = site.links.bearer(&token, &fields(&[("cookie", cookie)]));
+    shown += &format!("{bearer:?} {:?}", response.headers());
+    for secret in [token.as_str(), lease.as_str(), "7, 7"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let weak = LinkKey::new(1, "hunter2").expect_err("too short");
+    assert!(!format!("{weak:?} {weak}").contains("hunter2"));
+    assert!(LinkKey::new(1, [7; 31]).is_err() && LinkKey::new(1, [7; 32]).is_ok());
 }
