@@ -66,6 +66,8 @@ impl Declined {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {
+    /// The request went away, or a part of the application panicked, before it was decided: nothing was told to the client.
+    GoneAway,
     /// The method is neither GET nor HEAD.
     Method,
     /// The authorizer does not admit this subject at all.
@@ -76,6 +78,8 @@ pub enum Reason {
     Denied(Denial),
     /// The record's uses are spent.
     UsesSpent,
+    /// The terms insist on a limit on uses, and the gate has none for this record: a mistake of the application.
+    UsesNotLimited,
     /// The gate's or the subject's concurrent downloads are at their cap.
     TooManyDownloads,
     /// The catalog failed.
@@ -91,11 +95,15 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::GoneAway => f.write_str("the request went away before it was decided"),
             Self::Method => f.write_str("the method is neither GET nor HEAD"),
             Self::NotAdmitted(_) => f.write_str("the subject is not admitted"),
             Self::UnknownId => f.write_str("the catalog has no such record"),
             Self::Denied(_) => f.write_str("the authorizer denied the record"),
             Self::UsesSpent => f.write_str("the uses are spent"),
+            Self::UsesNotLimited => {
+                f.write_str("the terms insist on a limit on uses: give the gate its `usage_limit`")
+            }
             Self::TooManyDownloads => f.write_str("too many concurrent downloads"),
             Self::Catalog(error) => write!(f, "the catalog failed: {error}"),
             Self::Authorizer(error) => write!(f, "the authorizer failed: {error}"),

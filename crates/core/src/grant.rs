@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Declined;
+use crate::observe::tell;
 use crate::{AuditId, DeliveryError, Download, Event, Observer, ResponsePlan, Terms};
 
 /// Proof that the gate allowed one download.
@@ -83,7 +84,8 @@ impl Grant {
     pub fn decline(self, strategy: &'static str, reason: impl Into<Cow<'static, str>>) -> DeliveryError {
         let reason = reason.into();
         if let Some(observer) = &self.observer {
-            observer.observe(&Event::Declined { audit_id: self.audit_id, strategy, reason: &reason });
+            let event = Event::Declined { audit_id: self.audit_id, strategy, reason: &reason };
+            tell(|| observer.observe(&event));
         }
         DeliveryError::Declined(Box::new(Declined::new(self, reason)))
     }

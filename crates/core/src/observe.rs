@@ -1,34 +1,35 @@
 //! The audit hook: [`Observer`], [`Event`], [`AuditId`].
 
 use std::fmt;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::{FileKey, Reason};
 
-/// Names one request to the gate in every event, 32 hexadecimal digits. Unique, not secret.
+/// Names one request to the gate in every event, 32 hexadecimal digits. Unique, not secret; two of them do not tell how
+/// many requests there were between.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AuditId {
-    process: u64,
-    number: u64,
-}
+pub struct AuditId(u64);
 
 impl AuditId {
     pub(crate) fn next() -> Self {
-        static PROCESS: OnceLock<u64> = OnceLock::new();
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let process = *PROCESS.get_or_init(|| std::hash::RandomState::new().hash_one(0_u8));
-        Self { process, number: NUMBER.fetch_add(1, Ordering::Relaxed) }
+        Self(NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 }
 
 impl fmt::Display for AuditId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.process, self.number)
+        // SipHash under a key of this process (https://doc.rust-lang.org/std/hash/struct.RandomState.html): clients may see
+        // ids, in signed URLs and behind some proxies.
+        static KEY: OnceLock<RandomState> = OnceLock::new();
+        let key = KEY.get_or_init(RandomState::new);
+        write!(f, "{:016x}{:016x}", key.hash_one((0_u8, self.0)), key.hash_one((1_u8, self.0)))
     }
 }
 
@@ -71,7 +72,7 @@ pub enum Event<'a> {
         subject: Option<&'a str>,
         /// The id that was asked for, where the gate looked it up. A client's text: escape it.
         id: Option<&'a str>,
-        /// What the client was told.
+        /// What the client was told; 499, as nginx has it, with [`Reason::GoneAway`].
         status: StatusCode,
         /// Why.
         reason: &'a Reason,
@@ -87,6 +88,8 @@ pub enum Event<'a> {
         id: Option<&'a str>,
         /// The file.
         key: &'a FileKey,
+        /// GET or HEAD.
+        method: &'a Method,
     },
     /// A strategy gave a grant back.
     #[non_exhaustive]
@@ -105,6 +108,8 @@ pub enum Event<'a> {
         audit_id: AuditId,
         /// The strategy that served it.
         strategy: &'static str,
+        /// What the client was told, by which a 304 and a file that is empty differ; `None` if the request went away first.
+        status: Option<StatusCode>,
         /// How it ended.
         outcome: Outcome,
         /// From the request to the end.
@@ -112,15 +117,18 @@ pub enum Event<'a> {
     },
 }
 
-/// Is told what the gate did. Called on the request's own task and in `drop`, so it must be quick and must not block.
+/// Is told what the gate did. Called on the request's own task and in `drop`, so it must be quick and must not block. A
+/// panic in it is caught and costs that event; the download goes on.
 ///
 /// Any `Fn(&Event<'_>)` is one:
 ///
 /// ```
+/// use std::io::Write as _;
+///
 /// use secure_download_core::{Event, Observer};
 ///
 /// let observer = |event: &Event<'_>| if let Event::Delivered { audit_id, outcome, .. } = event {
-///     println!("{audit_id} {outcome:?}");
+///     let _ = writeln!(std::io::stdout(), "{audit_id} {outcome:?}");
 /// };
 /// # fn check(_: impl Observer) {}
 /// # check(observer);
@@ -149,4 +157,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.0.observe(event);
         self.1.observe(event);
     }
+}
+
+/// Runs what tells an observer. Some of it runs in `drop`, where a second panic would end the process.
+pub(crate) fn tell(told: impl FnOnce()) {
+    // The panic itself was told by the panic hook.
+    let _ = catch_unwind(AssertUnwindSafe(told));
 }

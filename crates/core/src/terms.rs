@@ -20,13 +20,14 @@ pub struct Terms {
     inline: Option<bool>,
     expires: Option<Duration>,
     rate: Option<NonZeroU64>,
+    limited_uses: bool,
 }
 
 impl Terms {
     /// No terms at all.
     #[must_use]
     pub const fn new() -> Self {
-        Self { inline: None, expires: None, rate: None }
+        Self { inline: None, expires: None, rate: None, limited_uses: false }
     }
 
     /// Asks for `Content-Disposition: inline`. Granted only for content types that the gate's
@@ -58,6 +59,14 @@ impl Terms {
         self
     }
 
+    /// Insists on a [`UsageLimit`](crate::UsageLimit) that counts this download. A gate without one, or with one that does
+    /// not limit this record, refuses with 500: an authorizer of one-time links imposes it.
+    #[must_use]
+    pub const fn limited_uses(mut self) -> Self {
+        self.limited_uses = true;
+        self
+    }
+
     /// Whether inline delivery was asked for and nobody insisted on an attachment.
     #[must_use]
     pub fn asks_inline(&self) -> bool {
@@ -76,8 +85,14 @@ impl Terms {
         self.rate
     }
 
+    /// Whether somebody insisted on a limit on uses.
+    #[must_use]
+    pub fn insists_on_limited_uses(&self) -> bool {
+        self.limited_uses
+    }
+
     /// The stricter of both, term by term: attachment before inline before silence, the shorter
-    /// expiry, the lower rate.
+    /// expiry, the lower rate, a limit on uses before none.
     #[must_use]
     pub fn stricter(self, other: Self) -> Self {
         Self {
@@ -87,6 +102,7 @@ impl Terms {
             },
             expires: smaller(self.expires, other.expires),
             rate: smaller(self.rate, other.rate),
+            limited_uses: self.limited_uses || other.limited_uses,
         }
     }
 }
@@ -118,6 +134,7 @@ mod tests {
                 none.expires(Duration::from_secs(5)),
             ),
             (none.rate(fast), none.rate(slow), none.rate(slow)),
+            (none.limited_uses(), none, none.limited_uses()),
         ] {
             assert_eq!(one.stricter(two), stricter);
             assert_eq!(two.stricter(one), stricter);

@@ -8,8 +8,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use crate::concurrency::Permit;
+use crate::observe::tell;
 use crate::usage::Reservation;
 use crate::{AuditId, BoxError, Event, Observer, Outcome};
 
@@ -55,6 +57,7 @@ impl Drop for Held {
 pub(crate) struct Transfer {
     pub(crate) audit_id: AuditId,
     pub(crate) strategy: &'static str,
+    pub(crate) status: StatusCode,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) started: Instant,
     pub(crate) length: u64,
@@ -68,12 +71,14 @@ impl Drop for Transfer {
         if let Some(observer) = &self.observer {
             let bytes = *self.released.get_mut();
             let outcome = if bytes == self.length { Outcome::Sent { bytes } } else { Outcome::Cut { bytes } };
-            observer.observe(&Event::Delivered {
+            let event = Event::Delivered {
                 audit_id: self.audit_id,
                 strategy: self.strategy,
+                status: Some(self.status),
                 outcome,
                 duration: self.started.elapsed(),
-            });
+            };
+            tell(|| observer.observe(&event));
         }
         drop(self.permit.take());
     }

@@ -4,14 +4,15 @@ mod support;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::executor::block_on;
 use http::{Method, Response};
 use secure_download_core::{
-    AuditId, Body, Decision, Delivery, DeliveryError, DeliveryStrategy, Download, Event, FirstOf, Gate,
-    Grant, RequestHead, ServedBy,
+    AuditId, Body, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Download, Event, FirstOf,
+    Gate, Grant, RequestHead, ServedBy, find_with,
 };
 use support::{Answer, Log, Strategy, allow, elsewhere, file, get, head, memory, observer, one, poll_once};
 
@@ -186,6 +187,120 @@ fn a_grant_whose_request_went_away_ends_too() {
     assert_eq!(log.take(), ["granted a"]);
     drop(serving);
     assert_eq!(log.take(), ["delivered stuck Cut { bytes: 0 }"]);
+}
+
+#[test]
+fn a_request_that_goes_away_undecided_is_told_too() {
+    let log = Log::default();
+    let gate = |find: fn() -> Option<Download>| {
+        Gate::builder(find_with(move |id: &str| {
+            let waits = id == "waits";
+            async move {
+                if waits {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, BoxError>(find())
+            }
+        }))
+        .authorizer(allow::<(), Download>)
+        .strategy(memory(b"text"))
+        .observer(observer(&log))
+        .build()
+    };
+    let request = get();
+    let waiting = gate(|| None);
+    let mut serving = Box::pin(waiting.serve(&(), "waits", &request));
+    assert!(poll_once(&mut serving).is_pending());
+    assert!(log.take().is_empty());
+    drop(serving);
+    let told = "refused 499 the request went away before it was decided";
+    assert_eq!(log.take(), [told]);
+
+    let panicking = gate(|| panic!("the look-up has a bug"));
+    let served = catch_unwind(AssertUnwindSafe(|| block_on(panicking.serve(&(), "id", &request))));
+    assert!(served.is_err());
+    assert_eq!(log.take(), [told]);
+}
+
+#[test]
+fn an_observer_that_panics_costs_its_event_and_no_download() {
+    let strategies: [Arc<dyn DeliveryStrategy>; 3] = [
+        Arc::new(memory(b"text")),
+        Arc::new(elsewhere(200, Delivery::HandedOff, "")),
+        Arc::new(
+            FirstOf::new(Strategy("no", |grant: Grant, _: &RequestHead| Err(grant.decline("no", "no"))))
+                .or(memory(b"text")),
+        ),
+    ];
+    for strategy in strategies {
+        let told = Log::default();
+        let noted = told.clone();
+        let gate = Gate::builder(one(file("a")))
+            .authorizer(allow::<(), Download>)
+            .strategy(strategy)
+            .observer(move |event: &Event<'_>| {
+                noted.note(format!("{event:?}").split(' ').next().unwrap_or_default());
+                panic!("a bug of the observer's");
+            })
+            .build();
+        for (method, id, status) in
+            [(Method::GET, "known", 200), (Method::HEAD, "known", 200), (Method::GET, "x", 404)]
+        {
+            assert_eq!(Answer::of(block_on(gate.serve(&(), id, &head(&method, &[])))).status, status);
+            let told = told.take();
+            let (last, before) = told.split_last().expect("told");
+            assert_eq!(last, if status == 200 { "Delivered" } else { "Refused" });
+            assert!(!before.contains(last), "one end: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn an_end_says_what_was_told_to_whom() {
+    let log = Log::default();
+    let noted = log.clone();
+    let gate = Gate::builder(one(file("a")))
+        .authorizer(allow::<(), Download>)
+        .strategy(memory(b"text"))
+        .observer(move |event: &Event<'_>| match event {
+            Event::Granted { method, .. } => noted.note(method.as_str()),
+            Event::Delivered { status: Some(status), .. } => noted.note(status.as_str()),
+            other => panic!("{other:?}"),
+        })
+        .build();
+    for (method, fields, expected) in [
+        (Method::GET, [("accept", "*/*")], ["GET", "200"]),
+        (Method::HEAD, [("accept", "*/*")], ["HEAD", "200"]),
+        (Method::GET, [("range", "bytes=1-2")], ["GET", "206"]),
+        (Method::GET, [("range", "bytes=9-")], ["GET", "416"]),
+        (Method::GET, [("if-none-match", "*")], ["GET", "304"]),
+        (Method::GET, [("if-match", "\"x\"")], ["GET", "412"]),
+    ] {
+        drop(Answer::of(block_on(gate.serve(&(), "known", &head(&method, &fields)))));
+        assert_eq!(log.take(), expected);
+    }
+}
+
+#[test]
+fn audit_ids_do_not_count_requests() {
+    let log = Log::default();
+    let noted = log.clone();
+    let gate = Gate::builder(one(file("a")))
+        .authorizer(allow::<(), Download>)
+        .strategy(memory(b"text"))
+        .observer(move |event: &Event<'_>| {
+            if let Event::Granted { audit_id, .. } = event {
+                noted.note(audit_id.to_string());
+            }
+        })
+        .build();
+    let mut halves = HashSet::new();
+    for _ in 0..100 {
+        drop(block_on(gate.serve(&(), "known", &get())));
+        let id = log.take().concat();
+        let (first, second) = id.split_at(16);
+        assert!(halves.insert(first.to_owned()) && halves.insert(second.to_owned()), "{id}");
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use http::Method;
 use secure_download_core::{
-    Availability, Body, BodyError, BoxError, Delivery, DeliveryError, DeliveryStrategy, Download, Gate,
-    Grant, RequestHead, Reservation, UsageLimit, Use,
+    Availability, Body, BodyError, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Download,
+    Gate, Grant, RequestHead, Reservation, Terms, UsageLimit, Use,
 };
 use support::{Fields, Log, Strategy, allow, boxed, drain, elsewhere, file, get, head, memory, next, one};
 
@@ -196,5 +196,25 @@ fn a_grant_with_limited_uses_says_so() {
         let log = Log::default();
         drop(block_on(gate(store, strategy, &log).serve(&(), "known", &head(&method, &[]))));
         assert_eq!(*seen.lock().expect("not poisoned"), Some(limited), "{method}");
+    }
+}
+
+#[test]
+fn terms_may_insist_on_a_limit() {
+    let insist = |(): &(), _: &Download| Decision::AllowWith(Terms::new().limited_uses());
+    let log = Log::default();
+    let none = Gate::builder(one(file("a"))).authorizer(insist).strategy(memory(b"text")).build();
+    let limited = |store| {
+        let builder = Gate::builder(one(file("a"))).authorizer(insist).strategy(memory(b"text"));
+        builder.usage_limit(Limit(store, log.clone())).build()
+    };
+    for (case, gate, status) in [
+        ("no limit", none, 500),
+        ("a limit that leaves this record out", limited(Store::Unlimited), 500),
+        ("a limit", limited(Store::Works), 200),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(block_on(gate.serve(&(), "known", &head(&method, &[]))).status(), status, "{case}");
+        }
     }
 }

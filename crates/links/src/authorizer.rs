@@ -85,7 +85,8 @@ where
                 let Some(also) = terms(self.issuer_rule.authorize(&issuer, record).await?) else {
                     return Ok(Decision::Deny(Denial::Hidden));
                 };
-                Ok(Decision::AllowWith(imposed.stricter(also)))
+                // Without the gate's `usage_limit` no use would ever be spent.
+                Ok(Decision::AllowWith(imposed.stricter(also).limited_uses()))
             }
         }
     }

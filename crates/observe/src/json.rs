@@ -1,7 +1,7 @@
 //! [`JsonLines`]: an audit log.
 
 use std::fmt::{self, Write as _};
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,9 @@ const QUEUE: usize = 8192;
 /// | `id` | granted, delivered, refused | what the client asked for; left out if it is as long as a token |
 /// | `key` | granted, delivered, refused once granted | the record's file |
 /// | `strategy` | declined, delivered | its name |
-/// | `status`, `cause`, `reason` | refused | what the client was told, why in a word, why in a sentence |
+/// | `method` | granted | GET or HEAD |
+/// | `status` | delivered, refused | what the client was told; left out if it was gone before, 499 if nothing was granted either |
+/// | `cause`, `reason` | refused | why in a word, why in a sentence |
 /// | `reason` | declined | why |
 /// | `outcome`, `bytes` | delivered | `sent` or `cut` with the bytes released; `handed-off`, `redirected` |
 /// | `duration_ms` | delivered | from the request to the end |
@@ -114,13 +116,14 @@ impl Observer for JsonLines {
     fn observe(&self, event: &Event<'_>) {
         let now = SystemTime::now();
         let line = match event {
-            Event::Granted { audit_id, subject, id, key, .. } => {
+            Event::Granted { audit_id, subject, id, key, method, .. } => {
                 let granted = Granted {
                     subject: subject.map(str::to_owned),
                     id: id.map(|id| redact_id(id).to_owned()),
                     key: key.to_string(),
                 };
-                let line = Line::new(now, "granted", *audit_id).who(&granted).end();
+                let line = Line::new(now, "granted", *audit_id).who(&granted);
+                let line = line.text("method", Some(method.as_str())).end();
                 self.log.running.begin(*audit_id, granted);
                 line
             }
@@ -128,13 +131,16 @@ impl Observer for JsonLines {
                 .text("strategy", Some(strategy))
                 .text("reason", Some(&redact(reason)))
                 .end(),
-            Event::Delivered { audit_id, strategy, outcome, duration, .. } => {
+            Event::Delivered { audit_id, strategy, status, outcome, duration, .. } => {
                 let mut line = Line::new(now, "delivered", *audit_id);
                 if let Some(granted) = self.log.running.end(*audit_id) {
                     line = line.who(&granted);
                 }
                 let (outcome, bytes) = words::outcome(*outcome);
                 line = line.text("strategy", Some(strategy)).text("outcome", Some(outcome));
+                if let Some(status) = status {
+                    line = line.number("status", u64::from(status.as_u16()));
+                }
                 if let Some(bytes) = bytes {
                     line = line.number("bytes", bytes);
                 }
@@ -160,15 +166,20 @@ impl Observer for JsonLines {
     }
 }
 
-fn write_all(mut out: impl Write, lines: &Receiver<Message>, lost: &AtomicU64) {
+fn write_all(out: impl Write, lines: &Receiver<Message>, lost: &AtomicU64) {
+    let mut out = Lines { out, torn: false };
     while let Ok(first) = lines.recv() {
         let mut next = Some(first);
         // As much as there is, and then once to the disk.
         while let Some(message) = next {
             match message {
-                Message::Line(line) => write_line(&mut out, &line, lost),
+                Message::Line(line) => {
+                    if out.write(&line).is_err() {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 Message::Flush(done) => {
-                    let _ = out.flush();
+                    let _ = out.out.flush();
                     let _ = done.try_send(());
                 }
             }
@@ -176,19 +187,40 @@ fn write_all(mut out: impl Write, lines: &Receiver<Message>, lost: &AtomicU64) {
             if missing > 0 {
                 let mut line = format!("{{\"time\":\"{}\"", rfc3339(SystemTime::now()));
                 let _ = writeln!(line, ",\"event\":\"lost\",\"lines\":{missing}}}");
-                if out.write_all(line.as_bytes()).is_err() {
+                if out.write(&line).is_err() {
                     lost.fetch_add(missing, Ordering::Relaxed);
                 }
             }
             next = lines.try_recv().ok();
         }
-        let _ = out.flush();
+        let _ = out.out.flush();
     }
 }
 
-fn write_line(out: &mut impl Write, line: &str, lost: &AtomicU64) {
-    if out.write_all(line.as_bytes()).is_err() {
-        lost.fetch_add(1, Ordering::Relaxed);
+struct Lines<W> {
+    out: W,
+    /// A part of a line was written.
+    torn: bool,
+}
+
+impl<W: Write> Lines<W> {
+    /// On a line of its own, whatever became of the one before.
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        if self.torn {
+            self.out.write_all(b"\n")?;
+            self.torn = false;
+        }
+        let mut left = line.as_bytes();
+        while !left.is_empty() {
+            match self.out.write(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => left = &left[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            self.torn = !left.is_empty();
+        }
+        Ok(())
     }
 }
 
@@ -251,22 +283,31 @@ impl Line {
     }
 }
 
-/// RFC 8259 section 7. What could end a line, move a cursor or turn its direction is escaped too.
+/// RFC 8259 section 7. What could end a line, move a cursor, turn its direction or hide is escaped too.
 fn push_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            c if c.is_control() || is_invisible(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
             }
             c => out.push(c),
         }
     }
     out.push('"');
+}
+
+/// Format characters (Unicode category Cf), separators of lines and paragraphs, and what is drawn as nothing.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// With milliseconds, in UTC.

@@ -13,13 +13,13 @@ use crate::{redact, redact_id};
 /// Tells `tracing`, under the target `secure_download`.
 ///
 /// A granted download has a span `download`, a child of the span that the request is handled in, with `audit_id`,
-/// `subject`, `id` and `key`, and at its end `strategy`, `outcome`, `bytes` and `duration_ms`. Its events are within:
+/// `subject`, `id`, `key` and `method`, and at its end `strategy`, `outcome`, `bytes` and `duration_ms`. Its events are within:
 ///
 /// | event | level | fields |
 /// |---|---|---|
 /// | `granted` | info | |
 /// | `declined` | info | `strategy`, `reason` |
-/// | `delivered` | info; a cut one is the client's doing | `strategy`, `outcome`, `bytes`, `duration_ms` |
+/// | `delivered` | info; a cut one is the client's doing | `strategy`, `status`, `outcome`, `bytes`, `duration_ms` |
 /// | `refused` | info; warn for 5xx | `audit_id`, `subject`, `id`, `status`, `cause`, `reason` |
 #[derive(Default)]
 pub struct Tracing {
@@ -37,7 +37,7 @@ impl Tracing {
 impl Observer for Tracing {
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Granted { audit_id, subject, id, key, .. } => {
+            Event::Granted { audit_id, subject, id, key, method, .. } => {
                 let span = tracing::info_span!(
                     target: "secure_download",
                     "download",
@@ -45,6 +45,7 @@ impl Observer for Tracing {
                     subject = *subject,
                     id = id.map(redact_id),
                     key = key.as_str(),
+                    method = method.as_str(),
                     strategy = Empty,
                     outcome = Empty,
                     bytes = Empty,
@@ -58,7 +59,7 @@ impl Observer for Tracing {
                 let reason = redact(reason);
                 tracing::info!(target: "secure_download", parent: &span, strategy, reason = reason.as_ref(), "declined");
             }
-            Event::Delivered { audit_id, strategy, outcome, duration, .. } => {
+            Event::Delivered { audit_id, strategy, status, outcome, duration, .. } => {
                 let span = self.running.end(*audit_id).unwrap_or_else(Span::none);
                 let (outcome, bytes) = words::outcome(*outcome);
                 let duration_ms = duration.as_secs_f64() * 1000.0;
@@ -72,6 +73,7 @@ impl Observer for Tracing {
                     target: "secure_download",
                     parent: &span,
                     strategy,
+                    status = status.map(|status| status.as_u16()),
                     outcome,
                     bytes,
                     duration_ms,

@@ -6,11 +6,13 @@ use secure_download_core::{Outcome, Reason};
 /// Why the gate refused.
 pub(crate) fn cause(reason: &Reason) -> &'static str {
     match reason {
+        Reason::GoneAway => "gone-away",
         Reason::Method => "method",
         Reason::NotAdmitted(_) => "not-admitted",
         Reason::UnknownId => "unknown-id",
         Reason::Denied(_) => "denied",
         Reason::UsesSpent => "uses-spent",
+        Reason::UsesNotLimited => "uses-not-limited",
         Reason::TooManyDownloads => "too-many-downloads",
         Reason::Catalog(_) => "catalog-failed",
         Reason::Authorizer(_) => "authorizer-failed",

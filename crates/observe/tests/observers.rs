@@ -126,7 +126,9 @@ fn json_lines_tell_each_story() {
     let told: Vec<String> = lines
         .iter()
         .map(|line| {
-            let fields = ["event", "subject", "id", "key", "strategy", "outcome", "bytes", "status", "cause"];
+            let fields = [
+                "event", "subject", "id", "key", "method", "strategy", "outcome", "bytes", "status", "cause",
+            ];
             let told = fields.map(|name| match &line[name] {
                 Value::Null => String::new(),
                 Value::String(text) => format!("{text} "),
@@ -139,15 +141,15 @@ fn json_lines_tell_each_story() {
     assert_eq!(
         told,
         [
-            format!("granted {alice} bytes bytes"),
-            format!("delivered {alice} bytes bytes by-name sent 5"),
-            format!("granted {alice} bytes bytes"),
-            format!("delivered {alice} bytes bytes by-name cut 0"),
-            format!("granted {alice} broken broken"),
+            format!("granted {alice} bytes bytes GET"),
+            format!("delivered {alice} bytes bytes by-name sent 5 200"),
+            format!("granted {alice} bytes bytes GET"),
+            format!("delivered {alice} bytes bytes by-name cut 0 200"),
+            format!("granted {alice} broken broken GET"),
             format!("refused {alice} broken broken 503 delivery-failed"),
-            format!("granted {alice} elsewhere elsewhere"),
+            format!("granted {alice} elsewhere elsewhere GET"),
             "declined by-name".to_owned(),
-            format!("delivered {alice} elsewhere elsewhere presign redirected"),
+            format!("delivered {alice} elsewhere elsewhere presign redirected 302"),
             "refused nobody bytes 401 not-admitted".to_owned(),
             "refused bob bytes 404 denied".to_owned(),
             "refused bob a\"b\\c\r\nd\u{2028} 404 unknown-id".to_owned(),
@@ -166,17 +168,19 @@ fn json_lines_tell_each_story() {
     assert_eq!(audit.lost(), 0);
 }
 
-/// A disk that is full at first.
-struct Full(Arc<Mutex<Vec<u8>>>, u32);
+/// A disk that takes so many bytes, is full for one write, and then has room again.
+struct Full(Arc<Mutex<Vec<u8>>>, usize);
 
 impl Write for Full {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.1 > 0 {
-            self.1 -= 1;
+        if self.1 == 0 {
+            self.1 = usize::MAX;
             return Err(std::io::ErrorKind::StorageFull.into());
         }
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
+        let count = bytes.len().min(self.1);
+        self.1 -= count;
+        self.0.lock().expect("not poisoned").extend_from_slice(&bytes[..count]);
+        Ok(count)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -186,15 +190,33 @@ impl Write for Full {
 
 #[test]
 fn a_line_that_cannot_be_written_is_counted() {
+    // At once, and in the middle of a line.
+    for room in [0, 30] {
+        let memory = Memory::default();
+        let audit = JsonLines::new(Full(Arc::clone(&memory.0), room));
+        drop(stories(audit.clone()));
+        drop(audit);
+        let text = memory.text();
+        let lost = text.lines().find(|line| line.contains("\"lost\"")).expect("told");
+        let lost: Value = serde_json::from_str(lost).expect("JSON");
+        assert_eq!(lost["lines"], 1);
+        let whole = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count();
+        assert_eq!(whole, 13, "twelve lines and one about the other");
+        assert_eq!(text.lines().count(), 13 + usize::from(room > 0), "{text}");
+    }
+}
+
+#[test]
+fn what_hides_or_turns_the_direction_is_escaped() {
     let memory = Memory::default();
-    let audit = JsonLines::new(Full(Arc::clone(&memory.0), 1));
-    drop(stories(audit.clone()));
-    drop(audit);
+    let gate = gate(JsonLines::new(memory.clone()));
+    let id = "a\u{61c}\u{feff}\u{200b}\u{2060}\u{e0041}\u{ad}\u{fe0f}z";
+    read(ask(&gate, None, id));
+    drop(gate);
     let text = memory.text();
-    let lost = text.lines().find(|line| line.contains("\"lost\"")).expect("told");
-    let lost: Value = serde_json::from_str(lost).expect("JSON");
-    assert_eq!(lost["lines"], 1);
-    assert_eq!(text.lines().count(), 13, "twelve lines and one about the other");
+    assert!(text.is_ascii(), "{text}");
+    let line: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(line["id"], id);
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! One request's way through the gate. Each step either goes on or refuses.
 
-use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
 use http::{Method, Response, StatusCode};
 
 use super::{Inner, Target};
 use crate::concurrency::Permit;
+use crate::observe::tell;
 use crate::router::deliver_named;
 use crate::strategy::{Delivery, ServedBy};
 use crate::tracking::{Held, Tracking, Transfer};
@@ -25,24 +25,24 @@ pub(super) async fn try_serve<S: Sync + ?Sized, R: Record>(
     terms: Terms,
     head: &RequestHead,
 ) -> Result<Response<Body>, Refusal> {
-    let passage =
-        Passage { inner, subject, audit_id: AuditId::next(), started: Instant::now(), id: target.id() };
-    match passage.run(target, terms, head).await {
-        Ok(response) => Ok(response),
-        Err(refusal) => {
-            if let Some((observer, subject)) = passage.listener() {
-                observer.observe(&Event::Refused {
-                    audit_id: passage.audit_id,
-                    subject: subject.as_deref(),
-                    id: passage.id,
-                    status: refusal.status(),
-                    reason: refusal.reason(),
-                });
-            }
-            Err(refusal)
-        }
+    let passage = Passage {
+        inner,
+        subject,
+        audit_id: AuditId::next(),
+        started: Instant::now(),
+        id: target.id(),
+        stage: AtomicU8::new(UNDECIDED),
+    };
+    let result = passage.run(target, terms, head).await;
+    passage.enter(OVER);
+    if let Err(refusal) = &result {
+        passage.refused(refusal.status(), refusal.reason());
     }
+    result
 }
+
+/// nginx's own status, for a client that was gone before it could be told anything.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl<'a, R> Target<'a, R> {
     fn id(&self) -> Option<&'a str> {
@@ -53,12 +53,35 @@ impl<'a, R> Target<'a, R> {
     }
 }
 
-struct Passage<'a, S: ?Sized, R> {
+/// Nothing was told of the request yet.
+const UNDECIDED: u8 = 0;
+/// Its grant was told.
+const GRANTED: u8 = 1;
+/// Its end was told, or whoever holds the answer will tell it.
+const OVER: u8 = 2;
+
+/// A request in the gate. Should it go away in here, or a part of the application panic, its end is told all the same.
+struct Passage<'a, S: Sync + ?Sized, R: Record> {
     inner: &'a Inner<S, R>,
     subject: &'a S,
     audit_id: AuditId,
     started: Instant,
     id: Option<&'a str>,
+    /// No `Cell`, since futures that hold a reference to it travel between threads.
+    stage: AtomicU8,
+}
+
+impl<S: Sync + ?Sized, R: Record> Drop for Passage<'_, S, R> {
+    fn drop(&mut self) {
+        match *self.stage.get_mut() {
+            UNDECIDED => {
+                let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
+                self.refused(status, &Reason::GoneAway);
+            }
+            GRANTED => self.delivered(self.inner.strategy.name(), None, Outcome::Cut { bytes: 0 }),
+            _ => {}
+        }
+    }
 }
 
 impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
@@ -128,8 +151,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             None => None,
         };
         let mut usage = self.reserve(record, head).await?;
-        let (unfinished, delivering) = self.deliver(record, asked.stricter(imposed), usage.limited, head);
-        let result = match delivering.await {
+        match self.deliver(record, asked.stricter(imposed), usage.limited, head)?.await {
             Ok(response) => {
                 let spent = match due_now(&response, &mut usage.reserved) {
                     Some(held) => held.commit().await,
@@ -143,9 +165,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
                 }
             }
             Err(error) => Err(self.delivery_failed(error)),
-        };
-        unfinished.end();
-        result
+        }
     }
 
     /// Tells the observer and starts the delivery. No async function, so that no future holds the grant but the strategy's.
@@ -155,25 +175,23 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         asked: Terms,
         limited: bool,
         head: &'b RequestHead,
-    ) -> (Unfinished<'b, 'b, S, R>, impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'b)
-    {
+    ) -> Result<impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'b, Refusal> {
         let download = record.download();
         let terms = download.terms().stricter(asked);
-        let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
-        if let Some((observer, subject)) = self.listener() {
-            observer.observe(&Event::Granted {
-                audit_id: self.audit_id,
-                subject: subject.as_deref(),
-                id: self.id,
-                key: download.key(),
-            });
+        if terms.insists_on_limited_uses() && !limited {
+            return Err(self.refuse(StatusCode::INTERNAL_SERVER_ERROR, Reason::UsesNotLimited));
         }
+        let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
+        let (audit_id, id, key, method) = (self.audit_id, self.id, download.key(), head.method());
+        self.tell_who(|observer, subject| {
+            observer.observe(&Event::Granted { audit_id, subject, id, key, method });
+        });
+        self.enter(GRANTED);
         let mut grant = Grant::new(download, plan, terms, self.audit_id, self.inner.observer.clone());
         if limited {
             grant.limit_uses();
         }
-        let unfinished = Unfinished(Some(self));
-        (unfinished, deliver_named(&*self.inner.strategy, grant, head))
+        Ok(deliver_named(&*self.inner.strategy, grant, head))
     }
 
     /// HEAD spends nothing, so nothing is set aside for it.
@@ -218,6 +236,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
                 let transfer = Transfer {
                     audit_id: self.audit_id,
                     strategy,
+                    status: response.status(),
                     observer: self.inner.observer.clone(),
                     started: self.started,
                     length,
@@ -228,8 +247,11 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             }
             return response;
         }
+        // Before it is told: whatever an observer does, there is one end.
+        self.enter(OVER);
         self.delivered(
             strategy,
+            Some(response.status()),
             match delivery {
                 Some(Delivery::HandedOff) => Outcome::HandedOff,
                 Some(Delivery::Redirected) => Outcome::Redirected,
@@ -239,11 +261,32 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         response
     }
 
-    fn delivered(&self, strategy: &'static str, outcome: Outcome) {
+    fn delivered(&self, strategy: &'static str, status: Option<StatusCode>, outcome: Outcome) {
         if let Some(observer) = &self.inner.observer {
             let (audit_id, duration) = (self.audit_id, self.started.elapsed());
-            observer.observe(&Event::Delivered { audit_id, strategy, outcome, duration });
+            tell(|| observer.observe(&Event::Delivered { audit_id, strategy, status, outcome, duration }));
         }
+    }
+
+    fn refused(&self, status: StatusCode, reason: &Reason) {
+        let (audit_id, id) = (self.audit_id, self.id);
+        self.tell_who(|observer, subject| {
+            observer.observe(&Event::Refused { audit_id, subject, id, status, reason });
+        });
+    }
+
+    /// Tells the observer, with what to call the subject; no label is made if nobody listens.
+    fn tell_who(&self, told: impl FnOnce(&dyn Observer, Option<&str>)) {
+        if let Some(observer) = &self.inner.observer {
+            tell(|| {
+                let label = self.inner.subject_label.as_ref().map(|label| label(self.subject));
+                told(&**observer, label.as_deref());
+            });
+        }
+    }
+
+    fn enter(&self, stage: u8) {
+        self.stage.store(stage, Ordering::Relaxed);
     }
 
     fn delivery_failed(&self, error: DeliveryError) -> Refusal {
@@ -270,12 +313,6 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
     fn refuse(&self, status: StatusCode, reason: Reason) -> Refusal {
         Refusal::new(status, reason, Arc::clone(&self.inner.pages))
     }
-
-    /// The observer and what to call the subject; nothing is made if nobody listens.
-    fn listener(&self) -> Option<(&dyn Observer, Option<Cow<'_, str>>)> {
-        let observer = self.inner.observer.as_deref()?;
-        Some((observer, self.inner.subject_label.as_ref().map(|label| label(self.subject))))
-    }
 }
 
 /// The reserved use, if it is to be spent before the answer leaves: when the head alone delivers, as that of an empty file
@@ -295,21 +332,4 @@ fn due_now(response: &Response<Body>, reserved: &mut Option<Held>) -> Option<Hel
 struct Usage {
     limited: bool,
     reserved: Option<Held>,
-}
-
-/// A grant whose end is still to come. If the request goes away first, nothing was sent, and that is its end.
-struct Unfinished<'a, 'b, S: Sync + ?Sized, R: Record>(Option<&'a Passage<'b, S, R>>);
-
-impl<S: Sync + ?Sized, R: Record> Unfinished<'_, '_, S, R> {
-    fn end(mut self) {
-        self.0 = None;
-    }
-}
-
-impl<S: Sync + ?Sized, R: Record> Drop for Unfinished<'_, '_, S, R> {
-    fn drop(&mut self) {
-        if let Some(passage) = self.0 {
-            passage.delivered(passage.inner.strategy.name(), Outcome::Cut { bytes: 0 });
-        }
-    }
 }

@@ -56,7 +56,9 @@ async fn whoever_is_not_admitted_has_no_good_links_either() {
         ("suspended", Decision::Deny(Denial::Hidden)),
         (
             "alice",
-            Decision::AllowWith(Terms::new().rate(NonZeroU64::new(1_000).expect("not zero")).attachment()),
+            Decision::AllowWith(
+                Terms::new().rate(NonZeroU64::new(1_000).expect("not zero")).attachment().limited_uses(),
+            ),
         ),
     ] {
         let token = site.mint(NewLink::one_time("scan", Duration::from_secs(60)).issued_by(issuer)).await;
@@ -94,7 +96,10 @@ async fn foreign_and_changed_tokens_are_refused_alike() {
     let foreign = [
         Links::new(LinkSigner::new("b", &key(1)), MemoryLinkStore::new(9)),
         Links::new(LinkSigner::new("a", &key(2)), MemoryLinkStore::new(9)),
-        Links::new(LinkSigner::new("a", &LinkKey::new(1, [8; 32]).expect("long")), MemoryLinkStore::new(9)),
+        Links::new(
+            LinkSigner::new("a", &LinkKey::new(1, "another secret of thirty-two bytes").expect("a key")),
+            MemoryLinkStore::new(9),
+        ),
         // Signed with our key, unknown to our store.
         Links::new(LinkSigner::new("a", &key(1)), MemoryLinkStore::new(9)),
     ];

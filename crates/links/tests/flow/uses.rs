@@ -1,15 +1,18 @@
 //! What spends a use, and what gives it back.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, Response};
-use secure_download_core::{Body, Delivery, DeliveryError, DeliveryStrategy, Grant, RequestHead};
-use secure_download_links::{MemoryLinkStore, NewLink};
+use secure_download_core::{
+    Body, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Gate, Grant, RequestHead,
+};
+use secure_download_links::{LinkAuthorizer, MemoryLinkStore, NewLink};
 
-use super::{SERVED, Text, one_time, seen, site, site_with, with};
+use super::{SERVED, Scan, Text, one_time, seen, site, site_with, with};
 
 #[tokio::test]
 async fn a_one_time_link_is_good_once_and_to_be_resumed() {
@@ -157,4 +160,26 @@ async fn a_link_for_ever_ends_with_the_year_9999() {
     let token = site.mint(NewLink::expiring("scan", Duration::MAX).issued_by("alice")).await;
     let claims = site.links.look(&token).expect("good");
     assert_eq!(claims.expires_at(), UNIX_EPOCH + Duration::from_secs(253_402_300_799));
+}
+
+#[tokio::test]
+async fn a_gate_that_does_not_count_uses_delivers_nothing() {
+    let site = site();
+    let token = site.mint(one_time()).await;
+    let mine = site.redeem(&token).await.expect("good");
+    let find = |issuer: &str| {
+        let user = Some(issuer.to_owned());
+        async move { Ok::<_, BoxError>(user) }
+    };
+    let rule = |_: &String, _: &Scan| Decision::Allow;
+    let forgetful = Gate::builder(HashMap::from([("scan".to_owned(), Scan { id: "scan" })]))
+        .authorizer(LinkAuthorizer::new(|scan: &Scan| scan.id.into(), rule, find))
+        .strategy(site.text.clone())
+        .build();
+    for method in [Method::GET, Method::HEAD] {
+        let bearer = site.links.bearer(&token, &mine);
+        let answer = forgetful.serve(&bearer, "scan", &RequestHead::new(&method, &mine)).await;
+        assert_eq!(answer.status(), 500, "{method}");
+    }
+    assert_eq!(seen(&site.get(&token, &mine).await), SERVED);
 }
