@@ -12,7 +12,10 @@ fn one_time() -> NewLink {
 
 fn bench(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let signer = LinkSigner::new("benches", &LinkKey::new(1, [7; 32]).expect("long enough"));
+    let signer = LinkSigner::new(
+        "benches",
+        &LinkKey::new(1, "0123456789abcdef0123456789abcdef").expect("long enough"),
+    );
     let links = Links::new(signer, MemoryLinkStore::new(100_000_000));
     let token = runtime.block_on(links.mint(one_time())).expect("minted");
     let claims = links.look(&token).expect("good");

@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 async fn links_at(url: &str) -> Links {
-    let signer = LinkSigner::new("tests", &LinkKey::new(1, [7; 32]).expect("long enough"));
+    let signer =
+        LinkSigner::new("tests", &LinkKey::new(1, "0123456789abcdef0123456789abcdef").expect("long enough"));
     Links::new(signer, RedisLinkStore::connect(url).await.expect("connected"))
 }
 

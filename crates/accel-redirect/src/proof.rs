@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 /// The shortest secret, in bytes.
 const MIN_LEN: usize = 32;
 
+/// What the examples of configurations have in its place.
+const PLACEHOLDER: &str = "CHANGE-ME";
+
 /// A secret that the proxy adds to each request in the header [`PROXY_PROOF`]. Application and proxy alone know it.
 ///
 /// Without it a request that reached the application by another way would be answered with an empty file and the
@@ -20,11 +23,15 @@ impl ProxySecret {
     /// A secret of at least 32 bytes, each one of `A-Za-z0-9-._~+/=`, such as `openssl rand -hex 32` prints.
     ///
     /// # Errors
-    /// [`ProxySecretError`] if it is shorter or holds another byte.
+    /// [`ProxySecretError`] if it is shorter or holds another byte, if it is one byte over and over, or begins with
+    /// `CHANGE-ME`, as in examples.
     pub fn new(secret: impl Into<String>) -> Result<Self, ProxySecretError> {
         let secret = Zeroizing::new(secret.into());
         if secret.len() < MIN_LEN {
             return Err(ProxySecretError::TooShort { length: secret.len() });
+        }
+        if secret.starts_with(PLACEHOLDER) || secret.bytes().all(|byte| Some(byte) == secret.bytes().next()) {
+            return Err(ProxySecretError::Known);
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         if !secret.bytes().all(plain) {
@@ -83,6 +90,9 @@ pub enum ProxySecretError {
     /// It holds a byte that would need quoting.
     #[error("a proxy secret is made of A-Z a-z 0-9 - . _ ~ + / = only")]
     Character,
+    /// It stands in an example, or is one byte over and over.
+    #[error("this proxy secret is a placeholder: make one with `openssl rand -hex 32`")]
+    Known,
 }
 
 #[cfg(test)]
@@ -94,6 +104,9 @@ mod tests {
 
     #[test]
     fn weak_secrets_and_those_that_need_quoting_are_refused() {
+        for bad in ["CHANGE-ME-openssl-rand-hex-32-0123456789", &"x".repeat(32)] {
+            assert_eq!(ProxySecret::new(bad).err(), Some(ProxySecretError::Known), "{bad:?}");
+        }
         for bad in ["", &SECRET[1..]] {
             assert_eq!(ProxySecret::new(bad).err(), Some(ProxySecretError::TooShort { length: bad.len() }));
         }

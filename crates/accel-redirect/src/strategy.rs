@@ -69,8 +69,8 @@ impl AccelRedirect {
     /// application's: nginx logs it as `$upstream_http_x_secure_download_audit_id`, Caddy, Apache and lighttpd as a header of
     /// the response.
     ///
-    /// The id opens nothing. It counts the requests to this process, though: nginx does not pass it on; the others do
-    /// unless their configuration removes it.
+    /// The id opens nothing, and tells nobody how many requests there were. nginx does not pass it on; the others do unless
+    /// their configuration removes it.
     #[must_use]
     pub fn tell_audit_id(mut self) -> Self {
         self.tells_audit_id = true;

@@ -39,7 +39,9 @@
 //!
 //! # fn run() -> Result<(), secure_download_links::WeakKey> {
 //! # let scans = std::collections::HashMap::<String, Scan>::new();
-//! let signer = LinkSigner::new("files.example", &LinkKey::new(1, [7; 32])?);
+//! # let secret = "0123456789abcdef".repeat(4);
+//! // The secret: `openssl rand -hex 32` prints one. Every process that shares the links has the same.
+//! let signer = LinkSigner::new("files.example", &LinkKey::new(1, secret)?);
 //! let links = Links::new(signer, MemoryLinkStore::new(10_000));
 //!
 //! // The rule for people who are signed in, which decides about a link's issuer too.

@@ -28,7 +28,9 @@ type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// use std::time::Duration;
 ///
 /// # futures::executor::block_on(async {
-/// let signer = LinkSigner::new("files.example", &LinkKey::new(1, [7; 32])?);
+/// # let secret = "0123456789abcdef".repeat(4);
+/// // The secret: `openssl rand -hex 32` prints one. Every process that shares the links has the same.
+/// let signer = LinkSigner::new("files.example", &LinkKey::new(1, secret)?);
 /// let links = Links::new(signer, MemoryLinkStore::new(10_000));
 ///
 /// let token = links.mint(NewLink::one_time("file-7", Duration::from_secs(3600)).issued_by("alice")).await?;

@@ -31,7 +31,7 @@ impl Redeemed {
     /// `HttpOnly` cookie for that path alone.
     ///
     /// `download` is a path of this site, such as `/d/{token}/file`; one that a header or a cookie cannot carry (`;`, a
-    /// control character, anything but ASCII) makes a 500. With `secure` the cookie travels over HTTPS only: use it
+    /// control character, anything but ASCII), or that browsers may take for another site's (`//`, `\`), makes a 500. With `secure` the cookie travels over HTTPS only: use it
     /// wherever browsers come by HTTPS.
     #[must_use]
     pub fn into_response(self, download: &str, secure: bool) -> Response<Body> {
@@ -47,7 +47,7 @@ impl Redeemed {
         );
         let fits = download.starts_with('/')
             && !download.starts_with("//")
-            && download.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b';');
+            && download.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && !matches!(byte, b';' | b'\\'));
         let (Ok(mut location), Ok(mut cookie), true) =
             (HeaderValue::try_from(download), HeaderValue::try_from(cookie), fits)
         else {

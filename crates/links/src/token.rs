@@ -70,9 +70,9 @@ impl Prepared {
 /// use secure_download_links::{LinkKey, LinkSigner};
 ///
 /// # fn run() -> Result<(), secure_download_links::WeakKey> {
-/// let signer = LinkSigner::new("files.example", &LinkKey::new(2, [2; 32])?)
+/// let signer = LinkSigner::new("files.example", &LinkKey::new(2, "the new one, 32 random bytes long")?)
 ///     // Links signed before the key was changed stay good.
-///     .also_verify(&LinkKey::new(1, [1; 32])?);
+///     .also_verify(&LinkKey::new(1, "the old one, 32 random bytes long")?);
 /// # let _ = signer; Ok(()) }
 /// # run().unwrap();
 /// ```
@@ -224,7 +224,11 @@ mod tests {
     use super::*;
 
     fn signer(audience: &str, id: u32, secret: u8) -> LinkSigner {
-        LinkSigner::new(audience, &LinkKey::new(id, [secret; 32]).expect("long enough"))
+        LinkSigner::new(audience, &key(id, secret))
+    }
+
+    fn key(id: u32, secret: u8) -> LinkKey {
+        LinkKey::new(id, [[secret; 16], [0; 16]].concat()).expect("a key")
     }
 
     fn claims() -> LinkClaims {
@@ -252,7 +256,7 @@ mod tests {
 
     #[test]
     fn whatever_is_not_exactly_ours_is_refused() {
-        let ours = signer("a", 2, 2).also_verify(&LinkKey::new(1, [1; 32]).expect("long enough"));
+        let ours = signer("a", 2, 2).also_verify(&key(1, 1));
         let token = signer("a", 1, 1).sign(&claims());
         assert!(ours.verify(&token).is_some(), "signed before the key changed");
         for (why, other) in [
@@ -292,7 +296,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let shown = format!("{:?} {:?}", signer("a", 1, 0x5a), LinkKey::new(1, [0x5a; 32]));
+        let shown = format!("{:?} {:?}", signer("a", 1, 0x5a), key(1, 0x5a));
         assert!(!shown.contains("90") && !shown.to_lowercase().contains("5a"), "{shown}");
     }
 

@@ -116,7 +116,10 @@ impl Site {
         let mapping = Mapping::new([Root::new(INTERNAL, media.path()).expect("a root")]).expect("a mapping");
         let secret = ProxySecret::new(PROOF).expect("a secret");
         let accel = AccelRedirect::new(Dialect::Nginx, mapping, secret);
-        let signer = LinkSigner::new("files.example", &LinkKey::new(1, [7; 32]).expect("a key"));
+        let signer = LinkSigner::new(
+            "files.example",
+            &LinkKey::new(1, "0123456789abcdef0123456789abcdef").expect("a key"),
+        );
         Self {
             streamed: gate(Arc::new(Stream::local(media.path()).expect("a folder"))),
             guard: accel.guard(),

@@ -23,6 +23,7 @@ use secure_download_links::{
 
 const START: u64 = 1_800_000_000;
 const TEXT: &str = "0123456789";
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 #[derive(Clone)]
 struct Scan {
@@ -78,7 +79,7 @@ struct Site {
 }
 
 fn key(id: u32) -> LinkKey {
-    LinkKey::new(id, [7; 32]).expect("long enough")
+    LinkKey::new(id, SECRET).expect("a key")
 }
 
 fn site_with(store: impl LinkStore + 'static, text: impl DeliveryStrategy + 'static, fakes: Text) -> Site {

@@ -6,7 +6,7 @@ use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use secure_download_links::{LinkKey, redeem_page};
 
-use super::{fields, key, one_time, read, site};
+use super::{SECRET, fields, key, one_time, read, site};
 
 #[tokio::test]
 async fn the_answer_to_the_button_goes_to_one_path_and_hides_its_secrets() {
@@ -15,6 +15,7 @@ async fn the_answer_to_the_button_goes_to_one_path_and_hides_its_secrets() {
         ("/d/x/file", false, true),
         ("/d/x/file", true, true),
         ("//evil.example/", true, false),
+        ("/\\evil.example/", true, false),
         ("https://evil.example/", true, false),
         ("/d/x; Domain=evil.example", true, false),
         ("/d/x\r\nX: y", true, false),
@@ -65,10 +66,12 @@ async fn what_is_printed_for_debugging_shows_no_secret() {
     let lease = cookie.split(['=', ';']).nth(1).expect("a value").to_owned();
     let bearer = site.links.bearer(&token, &fields(&[("cookie", cookie)]));
     shown += &format!("{bearer:?} {:?}", response.headers());
-    for secret in [token.as_str(), lease.as_str(), "7, 7"] {
+    for secret in [token.as_str(), lease.as_str(), SECRET] {
         assert!(!shown.contains(secret), "{shown}");
     }
     let weak = LinkKey::new(1, "hunter2").expect_err("too short");
     assert!(!format!("{weak:?} {weak}").contains("hunter2"));
-    assert!(LinkKey::new(1, [7; 31]).is_err() && LinkKey::new(1, [7; 32]).is_ok());
+    for weak in ["", &SECRET[1..], &"x".repeat(32)] {
+        assert!(LinkKey::new(1, weak).is_err(), "{weak}");
+    }
 }
