@@ -74,17 +74,16 @@
 //!
 //! # Figures
 //!
-//! Whole files per second handed off, over those streamed through the same proxy: `cargo bench -p benches --bench handoff`,
-//! eight connections, medians of rounds in turn, proxy, application and client on two shared cores that did other work too.
+//! Handed off by nginx, over streamed through the same nginx (`cargo xtask load handoff`; `docs/benchmarks` has the whole
+//! table):
 //!
-//! | | 46 KB | 1 MB |
-//! |---|---|---|
-//! | nginx 1.22 | 1.2 | 1.5 |
-//! | Caddy 2.6 | 1.0 | 1.6 |
-//! | Caddy 2.11 | 1.0 | 0.8 |
+//! | | 1 KB | 46 KB | 1 MB | 100 MB |
+//! |---|---|---|---|---|
+//! | files per second | 0.56 | 0.96 | 2.26 | 1.25 |
+//! | processor time of both | 1.78 | 1.02 | 0.41 | 0.27 |
 //!
-//! For small files the two are about even, since opening a file costs the proxy as much as passing its bytes on. What a
-//! hand-off always saves is the application: it sends no byte.
+//! So small files are better streamed: opening one costs the proxy more than passing its bytes on. What a hand-off always
+//! saves is the application: it sends no byte.
 //!
 //! # Hazards
 //!

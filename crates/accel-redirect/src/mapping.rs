@@ -226,15 +226,17 @@ pub(crate) fn checked_folder(folder: &Path) -> Result<Box<str>, MappingError> {
     let mut clean = String::with_capacity(text.len());
     let mut components = folder.components();
     if components.next() != Some(Component::RootDir) {
-        return Err(refuse("is not absolute"));
+        return Err(refuse("is not absolute: give its path from `/` on"));
     }
     for component in components {
-        let Component::Normal(segment) = component else { return Err(refuse("holds a `..`")) };
+        let Component::Normal(segment) = component else {
+            return Err(refuse("holds a `..`: give the path without it"));
+        };
         clean.push('/');
         clean.push_str(&segment.to_string_lossy());
     }
     if clean.is_empty() {
-        return Err(refuse("is the whole file system"));
+        return Err(refuse("is the whole file system: give a folder in it"));
     }
     Ok(clean.into())
 }
@@ -253,7 +255,7 @@ pub enum MappingError {
         location: String,
     },
     /// The folder cannot be named safely in the configuration of every proxy.
-    #[error("the folder {folder:?} {problem}: give an absolute path without it")]
+    #[error("the folder {folder:?} {problem}")]
     Folder {
         /// The folder.
         folder: String,

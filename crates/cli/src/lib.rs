@@ -7,12 +7,15 @@
 //!   application mounts [`Doctor`](secure_download_accel_redirect::doctor::Doctor) for it (the feature `doctor`).
 //!
 //! ```text
+//! umask 077    # in a shell of its own: the configuration holds the secret
 //! secure-download proxy-config --server nginx --root /_protected/media=/srv/media > /etc/nginx/sites-enabled/app
 //! secure-download proxy-config --server caddy --bucket /_bucket=https://scans.s3.eu-central-1.amazonaws.com > Caddyfile
 //! secure-download doctor --url https://files.example.com --token "$SECURE_DOWNLOAD_DOCTOR_TOKEN"
 //! ```
 //!
-//! Both leave 0 behind if all is well, 1 if something is wrong with what was checked, and 2 if it could not be checked.
+//! Both leave 0 behind if all is well. `doctor` leaves 1 if the report names a fault, and that nobody answers is one. 2 is
+//! for a command that could not be begun, its reason on standard error: wrong arguments, a file that cannot be read, a
+//! configuration that the server itself refuses (`--check`).
 
 mod bucket;
 mod command;

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use http::HeaderName;
 use secure_download_accel_redirect::{Dialect, Mapping, ProxySecret};
 
@@ -16,17 +16,14 @@ use crate::server;
 const SECRET_VARIABLE: &str = "SECURE_DOWNLOAD_PROXY_SECRET";
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("files").required(true).multiple(true).args(["roots", "buckets"])))]
 pub(crate) struct ProxyConfigArgs {
     /// nginx, caddy, apache or lighttpd
     #[arg(long)]
     server: Dialect,
     /// A folder that files are sent from, and its internal location; may be repeated. Downloads of VOLUME (`*`: of each
     /// volume, in a folder of its name), keys beneath KEYS
-    #[arg(
-        long = "root",
-        required_unless_present = "buckets",
-        value_name = "[VOLUME:]LOCATION[+KEYS]=FOLDER"
-    )]
+    #[arg(long = "root", value_name = "[VOLUME:]LOCATION[+KEYS]=FOLDER")]
     roots: Vec<RootArg>,
     #[command(flatten)]
     buckets: BucketArgs,

@@ -50,11 +50,19 @@ fn a_configuration_is_printed_for_each_server() {
 fn what_cannot_be_done_is_said_in_a_line() {
     for (arguments, said) in [
         (&["proxy-config", "--server", "nginx"][..], "--root"),
+        (&["proxy-config", "--server", "nginx"], "=FOLDER>|--bucket <LOCATION=ORIGIN>"),
         (
             &["proxy-config", "--server", "iis", "--root", "/_p=/srv"],
             "expected nginx, caddy, apache or lighttpd",
         ),
-        (&["proxy-config", "--server", "nginx", "--root", "/_p=srv"], "is not absolute"),
+        (
+            &["proxy-config", "--server", "nginx", "--root", "/_p=srv"],
+            "is not absolute: give its path from `/` on",
+        ),
+        (
+            &["proxy-config", "--server", "nginx", "--root", "/_p=/srv/../a"],
+            "holds a `..`: give the path without it",
+        ),
         (&["proxy-config", "--server", "nginx", "--root", "/_p=/a$b"], "cannot be quoted"),
         (&["proxy-config", "--server", "nginx", "--root", "/_p=/a\";evil;\n"], "cannot be quoted"),
         (&["proxy-config", "--server", "nginx", "--root", "/_p"], "LOCATION"),
