@@ -16,6 +16,17 @@ const PLACEHOLDER: &str = "CHANGE-ME";
 ///
 /// Without it a request that reached the application by another way would be answered with an empty file and the
 /// file's place in a header. The rendered configuration replaces whatever a client sends under that name.
+///
+/// ```
+/// use secure_download_accel_redirect::{ProxySecret, ProxySecretError};
+///
+/// // As `openssl rand -hex 32` prints it, from the environment or a secret store.
+/// # let from_environment = "0123456789abcdef".repeat(4);
+/// let secret = ProxySecret::new(from_environment)?;
+/// assert!(ProxySecret::new("too short").is_err());
+/// # let _ = secret;
+/// # Ok::<(), ProxySecretError>(())
+/// ```
 #[derive(Clone)]
 pub struct ProxySecret(Zeroizing<String>);
 

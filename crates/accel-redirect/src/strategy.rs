@@ -33,6 +33,17 @@ const NAME: &str = "accel-redirect";
 /// So that such a download is streamed, put a strategy behind this one with
 /// [`FirstOf`](secure_download_core::FirstOf); alone, a declined download is answered with 502, never with an
 /// empty file.
+///
+/// ```
+/// use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxySecret, Root};
+///
+/// # let from_environment = "0123456789abcdef".repeat(4);
+/// let mapping = Mapping::new([Root::new("/_protected/media", "/srv/media")?])?;
+/// let accel = AccelRedirect::new(Dialect::Nginx, mapping, ProxySecret::new(from_environment)?).tell_audit_id();
+/// let guard = accel.guard(); // the outermost layer of the application
+/// # let _ = guard;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct AccelRedirect {
     shared: Arc<Shared>,

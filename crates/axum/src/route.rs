@@ -13,7 +13,32 @@ use crate::Head;
 /// The subject is extracted the app's own way, and the app's own rejections pass through unchanged. GET and HEAD are
 /// served, other methods are answered with 405 and `Allow`; handlers for them can be chained.
 ///
-/// See the [crate documentation](crate) for an example.
+/// `Option<User>` is a subject if `User` implements [`OptionalFromRequestParts`](axum::extract::OptionalFromRequestParts);
+/// `FromRequestParts` alone does not make it one.
+///
+/// ```
+/// use axum::Router;
+/// use axum::extract::OptionalFromRequestParts;
+/// use http::request::Parts;
+/// use secure_download_axum::download;
+/// use secure_download_core::{Download, Gate};
+/// use std::convert::Infallible;
+///
+/// struct User { token: String }
+///
+/// impl<S: Sync> OptionalFromRequestParts<S> for User {
+///     type Rejection = Infallible;
+///     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+///         // `None` for whoever is not signed in: `signed_in` answers 401.
+///         let token = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+///         Ok(token.map(|token| User { token: token.to_owned() }))
+///     }
+/// }
+///
+/// fn app(gate: Gate<Option<User>, Download>) -> Router {
+///     Router::new().route("/files/{id}", download::<Option<User>, _>(gate))
+/// }
+/// ```
 pub fn download<S, St>(gate: Gate<S, impl Record + 'static>) -> MethodRouter<St>
 where
     S: FromRequestParts<St> + Send + Sync + 'static,

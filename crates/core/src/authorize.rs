@@ -7,6 +7,20 @@ use async_trait::async_trait;
 use crate::{BoxError, Download, Terms};
 
 /// An authorizer's answer. There is no default: every path must say one.
+///
+/// ```
+/// use secure_download_core::{Decision, Denial, Download, Terms};
+///
+/// enum Role { Owner, Guest, Blocked }
+///
+/// fn may(role: &Role, _file: &Download) -> Decision {
+///     match role {
+///         Role::Owner => Decision::Allow,
+///         Role::Guest => Decision::AllowWith(Terms::new().attachment()),
+///         Role::Blocked => Decision::Deny(Denial::Hidden),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
@@ -154,6 +168,20 @@ where
 
 /// An authorizer for `Option<User>`: `None` is answered with 401 before any look-up, everybody else is left to
 /// `inner`.
+///
+/// ```
+/// use secure_download_core::{Authorizer as _, Decision, Download, FileKey, signed_in};
+///
+/// struct User { admin: bool }
+/// let rule = signed_in(|user: &User, _: &Download| Decision::allow_if(user.admin));
+///
+/// # futures::executor::block_on(async {
+/// let file = Download::new(FileKey::parse("report.pdf")?);
+/// assert!(matches!(rule.admits(&None).await?, Decision::Deny(_)));
+/// assert_eq!(rule.authorize(&Some(User { admin: true }), &file).await?, Decision::Allow);
+/// # Ok::<(), secure_download_core::BoxError>(())
+/// # }).unwrap();
+/// ```
 pub fn signed_in<U, R, A>(inner: A) -> SignedIn<A>
 where
     A: Authorizer<U, R>,

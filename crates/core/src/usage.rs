@@ -5,6 +5,43 @@ use async_trait::async_trait;
 use crate::BoxError;
 
 /// Limits how often a record may be downloaded. The gate reserves on every granted GET, never on HEAD.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use secure_download_core::{Availability, BoxError, Download, Reservation, UsageLimit, Use};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// /// So many downloads in all, of whatever file.
+/// struct Quota(Arc<AtomicU32>);
+/// struct Taken(Arc<AtomicU32>);
+///
+/// #[async_trait]
+/// impl<S: Sync> UsageLimit<S, Download> for Quota {
+///     async fn reserve(&self, _: &S, _: &Download) -> Result<Use, BoxError> {
+///         let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+///         Ok(match taken {
+///             Ok(_) => Use::Reserved(Box::new(Taken(Arc::clone(&self.0)))),
+///             Err(_) => Use::Spent,
+///         })
+///     }
+///
+///     async fn look(&self, _: &S, _: &Download) -> Result<Availability, BoxError> {
+///         Ok(if self.0.load(Ordering::Acquire) > 0 { Availability::Limited } else { Availability::Spent })
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl Reservation for Taken {
+///     async fn commit(self: Box<Self>) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+///
+///     fn release(self: Box<Self>) {
+///         self.0.fetch_add(1, Ordering::AcqRel);
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait UsageLimit<S: ?Sized, R: ?Sized>: Send + Sync {
     /// Sets one use aside for this subject and record, atomically.

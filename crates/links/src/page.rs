@@ -28,6 +28,16 @@ const PAGE: &str = r#"<!doctype html>
 /// Previews, mail scanners and prefetching browsers send GET and HEAD and see only this. It names neither the file nor
 /// who shared it, and search engines are told to leave it alone. Apps with a page of their own need no more than
 /// `<form method="post"><button>`.
+///
+/// ```
+/// use secure_download_core::Body;
+/// use secure_download_links::redeem_page;
+///
+/// /// `GET /d/{token}`: the same for every token, good or not.
+/// async fn page() -> http::Response<Body> {
+///     redeem_page()
+/// }
+/// ```
 #[must_use]
 pub fn redeem_page() -> Response<Body> {
     let mut response = Response::new(Body::full(PAGE));

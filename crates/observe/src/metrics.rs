@@ -16,6 +16,22 @@ use crate::words;
 /// | `secure_download_bytes_total` | counter, bytes that the framework released | `strategy` |
 /// | `secure_download_running` | gauge, granted and not ended | |
 /// | `secure_download_duration_seconds` | histogram, from the request to the end | `strategy`, `outcome` |
+///
+/// ```
+/// use secure_download_core::{Decision, DeliveryStrategy, Download, Gate, signed_in};
+/// use secure_download_observe::Metrics;
+/// use std::collections::HashMap;
+///
+/// struct User;
+///
+/// fn observed(files: HashMap<String, Download>, strategy: impl DeliveryStrategy + 'static) -> Gate<Option<User>, Download> {
+///     Gate::builder(files)
+///         .authorizer(signed_in(|_: &User, _: &Download| Decision::Allow))
+///         .strategy(strategy)
+///         .observer(Metrics::new())
+///         .build()
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct Metrics {
     running: Running<()>,

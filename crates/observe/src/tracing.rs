@@ -21,6 +21,22 @@ use crate::{redact, redact_id};
 /// | `declined` | info | `strategy`, `reason` |
 /// | `delivered` | info; a cut one is the client's doing | `strategy`, `status`, `outcome`, `bytes`, `duration_ms` |
 /// | `refused` | info; warn for 5xx | `audit_id`, `subject`, `id`, `status`, `cause`, `reason` |
+///
+/// ```
+/// use secure_download_core::{Decision, DeliveryStrategy, Download, Gate, signed_in};
+/// use secure_download_observe::Tracing;
+/// use std::collections::HashMap;
+///
+/// struct User;
+///
+/// fn observed(files: HashMap<String, Download>, strategy: impl DeliveryStrategy + 'static) -> Gate<Option<User>, Download> {
+///     Gate::builder(files)
+///         .authorizer(signed_in(|_: &User, _: &Download| Decision::Allow))
+///         .strategy(strategy)
+///         .observer(Tracing::new())
+///         .build()
+/// }
+/// ```
 #[derive(Default)]
 pub struct Tracing {
     running: Running<Span>,

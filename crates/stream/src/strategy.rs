@@ -34,6 +34,19 @@ const NAME: &str = "stream";
 /// A file that is written to or cut short while it is being sent ends the transfer with an error, so that no client
 /// takes a mixture for the file. Replace files by renaming a complete one over them: running transfers
 /// then go on with the old content.
+///
+/// ```
+/// use secure_download_core::{Download, FileKey};
+/// use secure_download_stream::Stream;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (media, tenant) = (folder.path(), folder.path());
+/// let stream = Stream::local(media)?.local_volume("tenant-7", tenant)?;
+/// let from_media = Download::new(FileKey::parse("scans/1.png")?);
+/// let from_tenant = Download::new(FileKey::parse("scans/1.png")?).volume("tenant-7");
+/// # let _ = (stream, from_media, from_tenant);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Stream {
     default: Option<Source>,

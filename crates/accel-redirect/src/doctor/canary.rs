@@ -101,6 +101,17 @@ fn decoy(index: usize) -> Vec<u8> {
 /// Writes the canaries into `folder`, one of the mapping's, beneath `.secure-download-canary`. They hold nothing secret;
 /// remove the folder when it is not needed any more.
 ///
+/// ```
+/// use secure_download_accel_redirect::doctor::write_canaries;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let media = folder.path();
+/// write_canaries(media)?;
+/// // ... once the doctor has been:
+/// std::fs::remove_dir_all(media.join(".secure-download-canary"))?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// What the system says if they cannot be written.
 pub fn write_canaries(folder: &Path) -> io::Result<()> {

@@ -50,10 +50,15 @@ const LONG: &str = match std::str::from_utf8(&[b'x'; 5000]) {
 ///
 #[cfg_attr(feature = "tower", doc = "```")]
 #[cfg_attr(not(feature = "tower"), doc = "```text")]
-/// # use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxySecret, Root};
-/// # use secure_download_accel_redirect::doctor::{DOCTOR_PATH, Doctor, DoctorToken};
-/// # use std::time::{Duration, SystemTime};
+/// use secure_download_accel_redirect::AccelRedirect;
+/// use secure_download_accel_redirect::doctor::{DOCTOR_PATH, Doctor, DoctorToken, write_canaries};
+/// use std::time::{Duration, SystemTime};
+///
 /// # fn mount(accel: AccelRedirect, token: String) -> Result<(), Box<dyn std::error::Error>> {
+/// // As `secure-download doctor --write-canaries FOLDER` does, for each folder of the mapping.
+/// for root in accel.mapping().roots() {
+///     write_canaries(root.folder().as_ref())?;
+/// }
 /// let token = DoctorToken::new(token, SystemTime::now() + Duration::from_secs(600))?;
 /// let doctor = Doctor::new(&accel, token);
 /// // In axum: `router.route_service(&format!("{DOCTOR_PATH}/{{*probe}}"), doctor)`.

@@ -18,6 +18,16 @@ const MIN_SESSION: usize = 32;
 ///
 /// The first request that shows it names a session and begins it; the token is worth nothing from then on. The session
 /// ends after two minutes, and an unused token when its time has come.
+///
+/// ```
+/// use secure_download_accel_redirect::doctor::DoctorToken;
+/// use std::time::{Duration, SystemTime};
+///
+/// # let from_environment = "0123456789abcdef".repeat(4);
+/// let token = DoctorToken::new(from_environment, SystemTime::now() + Duration::from_secs(600))?;
+/// # let _ = token;
+/// # Ok::<(), secure_download_accel_redirect::ProxySecretError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct DoctorToken {
     secret: ProxySecret,

@@ -53,6 +53,15 @@ pub enum LeaseState {
 /// A link that the store does not know counts as spent. So a store that forgets, however it comes to that, never
 /// lets anybody in. `now` and all other times are whole seconds since 1970.
 ///
+/// - A link can be redeemed while `now < expires_at`, a lease is good while `now < ends`. A lease may outlast its link.
+/// - `now` may step back from one call to the next. So whether a lease has ended is told from the `now` of each call:
+///   [`acquire`](LinkStore::acquire), [`look`](LinkStore::look) and [`commit`](LinkStore::commit) neither end nor forget one.
+///   [`reserve`](LinkStore::reserve) does.
+/// - A link may be forgotten once it has expired and the last of its leases has ended, better some minutes later.
+///
+/// `secure_download_conformance::link_store::check` (feature `links`) tries a store of your own; the guide on one-time links
+/// shows how.
+///
 /// | | holds a use | spends it |
 /// |---|---|---|
 /// | [`reserve`](LinkStore::reserve) | if one is left | |
@@ -75,7 +84,8 @@ pub trait LinkStore: Send + Sync {
     /// An error lets nobody in.
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError>;
 
-    /// Whether this lease may download now. One that was released holds a use again, if one is left.
+    /// Whether this lease may download now. One that was released holds a use again, if one is left; else it is
+    /// [`LeaseState::Gone`].
     ///
     /// # Errors
     /// An error lets nobody in.
@@ -87,13 +97,15 @@ pub trait LinkStore: Send + Sync {
     /// An error lets nobody in.
     async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError>;
 
-    /// Spends the lease's use. Once it is spent, again is no change. `false` if the lease is gone.
+    /// Spends the lease's use. Once it is spent, again is no change. A lease that was released takes a use again and spends
+    /// it. `false` if the lease is gone, or was released and none is left.
     ///
     /// # Errors
     /// On an error nothing is delivered.
     async fn commit(&self, lease: Lease, now: u64) -> Result<bool, StoreError>;
 
-    /// Gives the lease's use back, unless it is spent.
+    /// Gives the lease's use back, unless it is spent. Again, or for a lease or link that is not there, is no change and no
+    /// error.
     ///
     /// # Errors
     /// On an error the use comes back when the lease ends.

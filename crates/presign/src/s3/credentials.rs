@@ -10,6 +10,14 @@ use zeroize::Zeroizing;
 
 /// An access key with its secret, and a session token if they are temporary. `Debug` shows none of them, and the
 /// secrets are overwritten when dropped.
+///
+/// ```
+/// use secure_download_presign::{Credentials, CredentialsError, S3Bucket, S3Signer};
+///
+/// fn signer(bucket: S3Bucket) -> Result<S3Signer, CredentialsError> {
+///     Ok(S3Signer::new(bucket, Credentials::from_env()?)) // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     access_key: String,
