@@ -5,11 +5,13 @@
 //!
 //! | strategy | feature | who sends the bytes |
 //! |---|---|---|
-//! | [`Stream`] | `stream` (default) | the application, with no thread held per download |
-//! | [`Presign`] | `presign` | the store: the client is sent there with a URL that lives for seconds |
-//! | [`AccelRedirect`] | `accel-redirect` | the reverse proxy in front of it: nginx, Caddy, Apache, lighttpd |
+//! | [`Stream::local`](struct.Stream.html#method.local) | `stream` (default) | the application, from a folder, with no thread held per download |
+//! | [`Stream::object_store`](struct.Stream.html#method.object_store) | `object_store` | the application, from a bucket |
+//! | [`Presign`](struct.Presign.html) | `presign` | the store: the client is sent there with a URL that lives for seconds |
+//! | [`AccelRedirect`](struct.AccelRedirect.html) | `accel-redirect` | the reverse proxy in front of it: nginx, Caddy, Apache, lighttpd |
+//! | [`MaskedBucket`](struct.MaskedBucket.html) | `accel-redirect`, `presign` | nginx or Caddy, out of a private bucket |
 //!
-//! Links that work once, a number of times or for a while come with the feature `links`: [`links`](crate::links).
+//! Links that work once, a number of times or for a while come with the feature `links`: [`links`](links/index.html).
 //!
 //! What the gate did is told to observers: an audit log in JSON lines (`observe-json`), `tracing` (`observe-tracing`) and
 //! `metrics` (`observe-metrics`).
@@ -18,8 +20,8 @@
 //!
 //! | framework | feature |
 //! |---|---|
-//! | [axum](crate::axum) | `axum` |
-//! | [actix-web](crate::actix) | `actix` |
+//! | [axum](axum/index.html) | `axum` |
+//! | [actix-web](actix/index.html) | `actix` |
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```text")]
@@ -105,6 +107,7 @@ pub use secure_download_axum as axum;
     doctest,
     feature = "accel-redirect",
     feature = "axum",
+    feature = "doctor",
     feature = "links",
     feature = "object_store",
     feature = "observe-json",
