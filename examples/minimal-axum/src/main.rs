@@ -1,4 +1,4 @@
-//! The smallest complete app: alice may download `media/hello.txt`, nobody else may.
+//! The smallest complete app: alice may download `media/hello.txt`, nobody else may. It listens on 127.0.0.1:8000 and says nothing.
 //!
 //! `curl -H 'Authorization: Bearer alice-token' http://127.0.0.1:8000/files/1`
 
