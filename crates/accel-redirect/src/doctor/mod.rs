@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use secure_download_core::{
-    Body, Decision, DeliveryStrategy, Download, Gate, PROXY_PROOF, RequestHead, UrlSigner,
+    AUDIT_ID, Body, Decision, DeliveryStrategy, Download, Gate, PROXY_PROOF, RequestHead, UrlSigner,
 };
 
 use self::bucket::ShowUnsigned;
@@ -227,7 +227,9 @@ impl Shared {
     /// The headers that a canary goes out with, a line for each.
     async fn plan(&self, id: &str, headers: &HeaderMap) -> Option<String> {
         let granted = self.granted(id, &RequestHead::new(&Method::GET, headers)).await?;
-        let fields = granted.headers().iter().filter(|(name, _)| !HAND_OFF.contains(name));
+        // An audit id is another in each answer, and for the proxy alone.
+        let fields =
+            granted.headers().iter().filter(|(name, _)| !HAND_OFF.contains(name) && **name != AUDIT_ID);
         Some(fields.filter_map(|(name, value)| Some(format!("{name}: {}\n", value.to_str().ok()?))).collect())
     }
 
