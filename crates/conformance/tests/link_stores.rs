@@ -1,7 +1,7 @@
 //! The memory store keeps the laws; each law is broken by somebody, and named.
 #![cfg(feature = "links")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,6 +19,12 @@ struct Careless {
     inner: MemoryLinkStore,
     /// Uses that are left, for the faults that count themselves.
     left: Mutex<HashMap<LinkId, u32>>,
+    /// The record of each link, for the fault that looks for them itself.
+    records: Mutex<HashMap<LinkId, String>>,
+    /// The link of each lease and when it ends; those that a reservation found ended; and uses given back for these.
+    leases: Mutex<HashMap<LinkId, (LinkId, u64)>>,
+    settled: Mutex<HashSet<LinkId>>,
+    extra: Mutex<HashMap<LinkId, u32>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,9 +41,43 @@ enum Fault {
     TakesWhenLooking,
     LosesRaces,
     LosesWhatIsGivenBack,
+    CommitsInTwoSteps,
+    AcquiresInTwoSteps,
+    GivesBackWhatHasEnded,
+    RevokesByPrefix,
+    RevokesWhateverTheCase,
+    ForgetsTheLinkOfALease,
 }
 
 impl Careless {
+    fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            inner: MemoryLinkStore::new(1000),
+            left: Mutex::default(),
+            records: Mutex::default(),
+            leases: Mutex::default(),
+            settled: Mutex::default(),
+            extra: Mutex::default(),
+        }
+    }
+
+    /// What is found in a first step, and may have changed before the second.
+    async fn found(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
+        let found = self.inner.look(lease, now).await;
+        tokio::task::yield_now().await;
+        found
+    }
+
+    /// Whether one of the uses is taken that were given back twice, because no other was left.
+    fn takes_extra(&self, lease: Lease, now: u64, taken: bool) -> bool {
+        let leases = self.leases.lock().expect("not poisoned").clone();
+        let ended = leases.into_iter().filter(|(_, (_, ends))| *ends <= now).map(|(lease, _)| lease);
+        self.settled.lock().expect("not poisoned").extend(ended);
+        let mut extra = self.extra.lock().expect("not poisoned");
+        !taken && extra.get_mut(&lease.link).is_some_and(|left| std::mem::take(left) > 0)
+    }
+
     fn counts(&self) -> bool {
         matches!(self.fault, Fault::LosesRaces | Fault::LosesWhatIsGivenBack)
     }
@@ -65,6 +105,7 @@ impl LinkStore for Careless {
             }
             _ => {}
         }
+        self.records.lock().expect("not poisoned").insert(link.id, link.record.to_owned());
         self.inner.mint(changed, now).await
     }
 
@@ -79,11 +120,30 @@ impl LinkStore for Careless {
             self.set(lease.link, left - 1);
         }
         let ends = if self.fault == Fault::KeepsLeasesTooLong { ends + 1 } else { ends };
-        self.inner.reserve(lease, ends, now).await
+        let taken = self.inner.reserve(lease, ends, now).await?;
+        if taken {
+            self.leases.lock().expect("not poisoned").insert(lease.lease, (lease.link, ends));
+        }
+        if self.fault == Fault::GivesBackWhatHasEnded {
+            let extra = self.takes_extra(lease, now, taken);
+            return Ok(taken || extra);
+        }
+        Ok(taken)
     }
 
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
-        self.inner.acquire(lease, now).await
+        match self.fault {
+            Fault::AcquiresInTwoSteps => {
+                let found = self.found(lease, now).await?;
+                self.inner.acquire(lease, now).await.map(|_| found)
+            }
+            Fault::ForgetsTheLinkOfALease => {
+                let known = self.leases.lock().expect("not poisoned").get(&lease.lease).copied();
+                let link = known.map_or(lease.link, |(link, _)| link);
+                self.inner.acquire(Lease { link, ..lease }, now).await
+            }
+            _ => self.inner.acquire(lease, now).await,
+        }
     }
 
     async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
@@ -99,6 +159,10 @@ impl LinkStore for Careless {
             Fault::ForgetsWhatWasSpent => {
                 self.inner.look(lease, now).await.map(|state| state != LeaseState::Gone)
             }
+            Fault::CommitsInTwoSteps => {
+                let found = self.found(lease, now).await?;
+                self.inner.commit(lease, now).await.map(|_| found != LeaseState::Gone)
+            }
             _ => self.inner.commit(lease, now).await,
         }
     }
@@ -111,6 +175,11 @@ impl LinkStore for Careless {
             tokio::task::yield_now().await;
             self.set(lease.link, left + 1);
         }
+        if self.fault == Fault::GivesBackWhatHasEnded
+            && self.settled.lock().expect("not poisoned").contains(&lease.lease)
+        {
+            self.extra.lock().expect("not poisoned").insert(lease.link, 1);
+        }
         self.inner.release(lease).await
     }
 
@@ -119,7 +188,17 @@ impl LinkStore for Careless {
     }
 
     async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
-        if self.fault == Fault::RevokesNoRecord { Ok(()) } else { self.inner.revoke_record(record).await }
+        let is_meant = |found: &str| match self.fault {
+            Fault::RevokesByPrefix => found.starts_with(record),
+            Fault::RevokesWhateverTheCase => found.eq_ignore_ascii_case(record),
+            Fault::RevokesNoRecord => false,
+            _ => found == record,
+        };
+        let records = self.records.lock().expect("not poisoned").clone();
+        for (link, _) in records.into_iter().filter(|(_, found)| is_meant(found)) {
+            self.inner.revoke(link).await?;
+        }
+        Ok(())
     }
 }
 
@@ -133,14 +212,19 @@ async fn each_law_is_broken_by_somebody() {
         (Fault::ReleasesNothing, Some("what was released is left again, once")),
         (Fault::ForgetsWhatWasSpent, Some("what was spent stays spent")),
         (Fault::KeepsLeasesTooLong, Some("a lease ends and gives back what it did not spend")),
-        (Fault::RevokesNoLink, Some("what was revoked is gone")),
-        (Fault::RevokesNoRecord, Some("what was revoked is gone")),
+        (Fault::RevokesNoLink, Some("what was revoked is gone, and nothing else")),
+        (Fault::RevokesNoRecord, Some("what was revoked is gone, and nothing else")),
         (Fault::TakesWhenLooking, Some("looking changes nothing")),
         (Fault::LosesRaces, Some("of a race as many win as there are uses")),
         (Fault::LosesWhatIsGivenBack, Some("uses that are spent and given back at once are counted right")),
+        (Fault::CommitsInTwoSteps, Some("of holders that try again at once as many win as there are uses")),
+        (Fault::AcquiresInTwoSteps, Some("of holders that try again at once as many win as there are uses")),
+        (Fault::GivesBackWhatHasEnded, Some("a lease ends and gives back what it did not spend")),
+        (Fault::RevokesByPrefix, Some("what was revoked is gone, and nothing else")),
+        (Fault::RevokesWhateverTheCase, Some("what was revoked is gone, and nothing else")),
+        (Fault::ForgetsTheLinkOfALease, Some("what is not there is spent")),
     ] {
-        let inner = MemoryLinkStore::new(1000);
-        let verdict = link_store::verify(Arc::new(Careless { fault, inner, left: Mutex::default() })).await;
+        let verdict = link_store::verify(Arc::new(Careless::new(fault))).await;
         let broken: Vec<_> = verdict.as_ref().err().into_iter().flat_map(Broken::names).collect();
         match law {
             None => assert!(verdict.is_ok(), "{verdict:?}"),
