@@ -57,12 +57,19 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// Whether a shared cache may keep an answer with this `Cache-Control`, RFC 9111 section 3: it may, unless `private` or
-/// `no-store` says no.
+/// Whether a shared cache may keep an answer with these fields, RFC 9111 section 3: it may, unless `private` or `no-store`
+/// says no. A field for certain caches comes before `Cache-Control` there, RFC 9213.
 pub(crate) fn storable_by_shared_caches(headers: &http::HeaderMap) -> bool {
-    let directives =
-        headers.get_all(http::header::CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
-    !directives.flat_map(|line| line.split(',')).any(|directive| {
+    let targeted = headers.keys().map(http::HeaderName::as_str).filter(|name| {
+        // As of Cloudflare, Vercel, Netlify, Akamai; `Surrogate-Control` is of Fastly and Varnish.
+        name.ends_with("cdn-cache-control") || *name == "surrogate-control" || *name == "edge-control"
+    });
+    ["cache-control"].into_iter().chain(targeted).any(|name| !forbids_storing(headers, name))
+}
+
+fn forbids_storing(headers: &http::HeaderMap, name: &str) -> bool {
+    let directives = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    directives.flat_map(|line| line.split(',')).any(|directive| {
         // `private="field"` keeps one field back, not the answer.
         matches!(directive.trim().to_ascii_lowercase().as_str(), "private" | "no-store")
     })

@@ -22,6 +22,25 @@ enum Fault {
     ShowsAPiece,
     LeaksTheHandOff,
     LetsCachesKeep,
+    LetsCdnsKeep,
+    RedirectsToASignedUrl,
+    RedirectsToAnotherSite,
+    NamesTheObject,
+    SendsItInBase64,
+    TellsTheLength,
+    HandsOutACookie,
+    HonoursAnotherOverride,
+    AnswersDatesFirst,
+    LosesNosniff,
+    MiscountsRanges,
+    ShowsHtml,
+    MiscountsInHead,
+    LosesTheNameInParts,
+}
+
+/// The file, beside one that is not there.
+fn letter() -> File {
+    File::new("/files/1", LETTER, "/files/none")
 }
 
 /// An application over the gate; the cookie says who asks.
@@ -51,16 +70,50 @@ async fn call(
         }
         Fault::ShowsAPiece if bob => return bare(StatusCode::NOT_FOUND, b"preview: a letter to nob..."),
         Fault::LeaksTheHandOff if bob => {
-            let mut response = bare(StatusCode::NOT_FOUND, b"");
-            response.headers_mut().insert("x-accel-redirect", http::HeaderValue::from_static("/_p/1"));
-            return response;
+            return with(bare(StatusCode::NOT_FOUND, b""), "x-accel-redirect", "/_p/1");
+        }
+        Fault::RedirectsToASignedUrl if bob => {
+            return with(bare(StatusCode::FOUND, b""), "location", "/blobs/c2lnbmVkIHRva2Vu");
+        }
+        Fault::RedirectsToAnotherSite if who.as_deref() == Some("bob") => {
+            return with(bare(StatusCode::FOUND, b""), "location", "/\\evil.example");
+        }
+        Fault::NamesTheObject if bob => {
+            return with(bare(StatusCode::NOT_FOUND, b""), "x-store-path", "/scans/1");
+        }
+        Fault::SendsItInBase64 if bob => {
+            return bare(StatusCode::NOT_FOUND, b"dGhlIG9ubHkgY29weSBvZiBhIGxldHRlciB0byBub2JvZHk=");
+        }
+        Fault::TellsTheLength if bob && parts.method == Method::HEAD => {
+            return with(bare(StatusCode::NOT_FOUND, b""), "content-length", "49");
+        }
+        Fault::HonoursAnotherOverride if parts.headers.contains_key("x-http-method") => {
+            who = Some("alice".to_owned());
+        }
+        Fault::AnswersDatesFirst if bob && parts.headers.contains_key("if-unmodified-since") => {
+            return bare(StatusCode::PRECONDITION_FAILED, b"");
         }
         _ => {}
     }
     let head = RequestHead::new(&parts.method, &parts.headers);
     let (mut parts, mut body) = gate.serve(&who, id, &head).await.into_parts();
-    if fault == Fault::LetsCachesKeep {
-        parts.headers.remove("cache-control");
+    let part = parts.status == StatusCode::PARTIAL_CONTENT;
+    let mut set = |name: &'static str, value| {
+        parts.headers.insert(name, http::HeaderValue::from_static(value));
+    };
+    match fault {
+        Fault::LetsCdnsKeep => set("cdn-cache-control", "max-age=60"),
+        Fault::HandsOutACookie if bob => set("set-cookie", "CloudFront-Policy=abc; Secure"),
+        Fault::MiscountsRanges if part => set("content-range", "bytes 0-47/49"),
+        Fault::ShowsHtml => {
+            set("content-type", "text/html");
+            set("content-disposition", "inline");
+        }
+        Fault::MiscountsInHead if head.method() == Method::HEAD => set("content-length", "0"),
+        Fault::LetsCachesKeep => drop(parts.headers.remove("cache-control")),
+        Fault::LosesNosniff => drop(parts.headers.remove("x-content-type-options")),
+        Fault::LosesTheNameInParts if part => drop(parts.headers.remove("content-disposition")),
+        _ => {}
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = std::future::poll_fn(|cx| body.poll_chunk(cx)).await {
@@ -69,8 +122,13 @@ async fn call(
     Response::from_parts(parts, bytes.into())
 }
 
-#[tokio::test]
-async fn bob_gets_no_byte_and_what_gives_him_one_is_caught() {
+fn with(mut response: Response<Bytes>, name: &'static str, value: &'static str) -> Response<Bytes> {
+    response.headers_mut().insert(name, http::HeaderValue::from_static(value));
+    response
+}
+
+/// A gate that lets alice alone have the letter, and the folder that holds it.
+fn gate() -> (Gate<Option<String>, Download>, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("1"), LETTER).expect("written");
     let gate = Gate::builder(std::collections::HashMap::from([(
@@ -80,7 +138,25 @@ async fn bob_gets_no_byte_and_what_gives_him_one_is_caught() {
     .authorizer(signed_in(|user: &String, _: &Download| Decision::allow_if(user == "alice")))
     .strategy(Stream::local(folder.path()).expect("a folder"))
     .build();
-    let file = File::new("/files/1", LETTER).unknown("/files/none");
+    (gate, folder)
+}
+
+/// The outcome of an assertion is that the fault was caught, with these words, or that there is none.
+fn expect(fault: Fault, caught: Option<&str>, outcome: std::thread::Result<()>) {
+    match (caught, outcome) {
+        (None, Ok(())) => {}
+        (Some(what), Err(panic)) => {
+            let text = panic.downcast_ref::<String>().expect("a message");
+            assert!(text.contains(what), "{fault:?}: {text}");
+        }
+        (_, outcome) => panic!("{fault:?}: {}", if outcome.is_ok() { "not caught" } else { "caught" }),
+    }
+}
+
+#[tokio::test]
+async fn bob_gets_no_byte_and_what_gives_him_one_is_caught() {
+    let (gate, _folder) = gate();
+    let file = letter();
     for (fault, caught) in [
         (Fault::None, None),
         (Fault::ChecksGetOnly, Some("HEAD")),
@@ -90,21 +166,56 @@ async fn bob_gets_no_byte_and_what_gives_him_one_is_caught() {
         (Fault::ShowsAPiece, Some("holds bytes of the file")),
         (Fault::LeaksTheHandOff, Some("carries x-accel-redirect")),
         (Fault::LetsCachesKeep, Some("may be kept by a shared cache")),
+        (Fault::LetsCdnsKeep, Some("may be kept by a shared cache")),
+        (Fault::RedirectsToASignedUrl, Some("not as if it did not exist")),
+        (Fault::RedirectsToAnotherSite, Some("answered 302")),
+        (Fault::NamesTheObject, Some("carries x-store-path")),
+        (Fault::SendsItInBase64, Some("not as if it did not exist")),
+        (Fault::TellsTheLength, Some("not as if it did not exist")),
+        (Fault::HandsOutACookie, Some("not as if it did not exist")),
+        (Fault::HonoursAnotherOverride, Some("x-http-method")),
+        (Fault::AnswersDatesFirst, Some("if-unmodified-since")),
     ] {
         let app = async |request| call(&gate, fault, request).await;
         let bob = Visitor::new("bob", &app).field("cookie", "bob");
         let outcome = AssertUnwindSafe(bob.gets_no_byte_of(&file)).catch_unwind().await;
-        match (caught, outcome) {
-            (None, Ok(())) => {}
-            (Some(what), Err(panic)) => {
-                let text = panic.downcast_ref::<String>().expect("a message");
-                assert!(text.contains(what) && text.contains("bob"), "{fault:?}: {text}");
-            }
-            (_, outcome) => panic!("{fault:?}: {}", if outcome.is_ok() { "not caught" } else { "caught" }),
-        }
+        expect(fault, caught, outcome);
         if fault == Fault::None {
             Visitor::new("nobody", &app).gets_no_byte_of(&file).await;
             Visitor::new("alice", &app).field("cookie", "alice").gets(&file).await;
         }
     }
+}
+
+#[tokio::test]
+async fn alice_gets_her_letter_and_what_is_wrong_with_it_is_caught() {
+    let (gate, _folder) = gate();
+    for (fault, caught) in [
+        (Fault::None, None),
+        (Fault::LetsCachesKeep, Some("a shared cache may keep it")),
+        (Fault::LetsCdnsKeep, Some("a shared cache may keep it")),
+        (Fault::LosesNosniff, Some("browsers may guess its type")),
+        (Fault::MiscountsRanges, Some("Content-Range")),
+        (Fault::ShowsHtml, Some("scripts")),
+        (Fault::MiscountsInHead, Some("HEAD announces")),
+        (Fault::LosesTheNameInParts, Some("no Content-Disposition")),
+    ] {
+        let app = async |request| call(&gate, fault, request).await;
+        let alice = Visitor::new("alice", &app).field("cookie", "alice");
+        let outcome = AssertUnwindSafe(alice.gets(&letter())).catch_unwind().await;
+        expect(fault, caught, outcome);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_may_be_sent_to_sign_in_and_back() {
+    let app = async |request: Request<Bytes>| {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        let next = request.uri().path().replace('/', "%2F");
+        let location = http::HeaderValue::try_from(format!("/login?next={next}")).expect("a value");
+        response.headers_mut().insert("location", location);
+        with(response, "cache-control", "no-store")
+    };
+    Visitor::new("nobody", &app).gets_no_byte_of(&letter()).await;
 }

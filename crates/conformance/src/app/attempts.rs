@@ -15,7 +15,7 @@ const METHODS: [&str; 12] = [
 ];
 
 /// Fields that change what is sent, where a careless application looks at them.
-const FIELDS: [&[(&str, &str)]; 20] = [
+const FIELDS: [&[(&str, &str)]; 31] = [
     &[],
     &[("range", "bytes=0-")],
     &[("range", "bytes=0-0")],
@@ -26,14 +26,25 @@ const FIELDS: [&[(&str, &str)]; 20] = [
     &[("if-match", "*")],
     &[("if-match", "\"x\"")],
     &[("if-modified-since", "Fri, 31 Dec 9999 23:59:59 GMT")],
+    &[("if-modified-since", "Thu, 01 Jan 1970 00:00:01 GMT")],
+    &[("if-unmodified-since", "Fri, 31 Dec 9999 23:59:59 GMT")],
+    &[("if-unmodified-since", "Thu, 01 Jan 1970 00:00:01 GMT")],
     &[("if-range", "\"x\""), ("range", "bytes=0-0")],
+    &[("if-range", "Fri, 31 Dec 9999 23:59:59 GMT"), ("range", "bytes=0-0")],
     &[("x-http-method-override", "GET")],
     &[("x-http-method-override", "HEAD")],
+    &[("x-http-method", "GET")],
+    &[("x-http-method", "HEAD")],
+    &[("x-method-override", "GET")],
+    &[("x-method-override", "HEAD")],
     &[("x-accel-redirect", "/_p/media/")],
+    &[("x-store-path", "/"), ("x-store-query", "")],
     &[("x-sendfile-type", "X-Accel-Redirect"), ("x-accel-mapping", "/=/")],
     &[("x-secure-download-proof", "0123456789abcdef0123456789abcdef")],
     &[("x-original-url", "/"), ("x-rewrite-url", "/")],
     &[("x-forwarded-for", "127.0.0.1"), ("x-real-ip", "127.0.0.1"), ("forwarded", "for=127.0.0.1")],
+    &[("x-forwarded-method", "GET"), ("x-original-method", "GET"), ("x-forwarded-uri", "/")],
+    &[("x-forwarded-host", "localhost"), ("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/")],
     &[("purpose", "prefetch"), ("sec-purpose", "prefetch")],
     &[("accept", "application/json")],
 ];
