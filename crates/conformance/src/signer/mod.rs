@@ -13,6 +13,7 @@
 //! That nothing can be signed without a grant needs no law: it does not compile. That the store itself refuses what was
 //! not signed is for a test against the store.
 
+mod ends;
 mod laws;
 mod url;
 

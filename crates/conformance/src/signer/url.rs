@@ -27,7 +27,10 @@ impl std::error::Error for UrlError {}
 
 impl Url {
     pub(crate) fn parse(signed: &SignedUrl) -> Result<Self, UrlError> {
-        let text = signed.expose();
+        Self::read(signed.expose())
+    }
+
+    pub(crate) fn read(text: &str) -> Result<Self, UrlError> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte)) {
             return Err(UrlError("it holds a character that is no part of a URI, or a fragment"));
         }

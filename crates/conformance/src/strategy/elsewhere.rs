@@ -1,17 +1,12 @@
 //! Strategies that do not send the bytes themselves.
 
-use std::num::NonZeroU64;
-use std::sync::Arc;
-
-use async_trait::async_trait;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, IF_NONE_MATCH, RANGE};
 use http::{Method, StatusCode};
-use secure_download_core::{Availability, BoxError, Download, ETag, Reservation, UsageLimit, Use};
+use secure_download_core::ETag;
 
 use super::samples::PLAIN;
 use super::{Kind, Laws, sample};
 use crate::law::{Verdict, ensure};
-use crate::site::{Site, User};
 
 pub(super) async fn marked(laws: &Laws) -> Verdict {
     let etag = ETag::strong("v1").ok_or("a tag")?;
@@ -52,46 +47,4 @@ pub(super) async fn marked(laws: &Laws) -> Verdict {
     }
     laws.logged(&site);
     Ok(())
-}
-
-pub(super) async fn terms(laws: &Laws) -> Verdict {
-    let plain = sample(PLAIN)?.download();
-    let head = laws.head(&Method::GET, &[]);
-    let site = laws.site(plain.clone());
-    let slow = plain.clone().rate(NonZeroU64::MIN);
-    let answer = site.get(&slow, &head).await;
-    ensure!(answer.delivery.is_none(), "a download with a rate is redirected: who would keep to the rate?");
-    let ended = plain.clone().expires(std::time::Duration::ZERO);
-    let answer = site.get(&ended, &head).await;
-    ensure!(answer.delivery.is_none(), "a download whose terms leave no time is redirected");
-    if !laws.replays {
-        let site = Site::with_uses(Arc::clone(&laws.strategy), plain, Arc::new(OneUse));
-        let answer = site.ask(Some(User::Alice), "known", &head).await;
-        ensure!(answer.delivery.is_none(), "a grant of one use became a URL that can be used again");
-    }
-    Ok(())
-}
-
-struct OneUse;
-
-struct Spent;
-
-#[async_trait]
-impl<S: Sync + ?Sized> UsageLimit<S, Download> for OneUse {
-    async fn reserve(&self, _: &S, _: &Download) -> Result<Use, BoxError> {
-        Ok(Use::Reserved(Box::new(Spent)))
-    }
-
-    async fn look(&self, _: &S, _: &Download) -> Result<Availability, BoxError> {
-        Ok(Availability::Limited)
-    }
-}
-
-#[async_trait]
-impl Reservation for Spent {
-    async fn commit(self: Box<Self>) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    fn release(self: Box<Self>) {}
 }

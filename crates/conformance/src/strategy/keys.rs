@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
-use futures::future::join_all;
-use http::header::RANGE;
-use http::{HeaderName, HeaderValue, Method};
-use secure_download_core::FileKey;
+use http::header::{ETAG, HeaderName};
+use http::{HeaderValue, Method};
+use secure_download_core::{Download, FileKey};
 
 use super::plan::{complete, is_query};
-use super::samples::{ODD_KEYS, PLAIN};
+use super::samples::{LARGE, ONE, PLAIN};
 use super::{Kind, Laws, Sample, sample, samples};
 use crate::law::{Verdict, ensure};
-use crate::site::Answer;
+use crate::site::{Answer, Site};
 
 pub(super) async fn own(laws: &Laws) -> Verdict {
     let site = laws.site(sample(PLAIN)?.download());
@@ -19,6 +18,7 @@ pub(super) async fn own(laws: &Laws) -> Verdict {
     // For each field that points anywhere: which keys it tells apart.
     let mut targets: HashMap<HeaderName, HashMap<String, FileKey>> = HashMap::new();
     let mut shared: HashMap<HeaderName, String> = HashMap::new();
+    let mut tags: HashMap<HeaderValue, FileKey> = HashMap::new();
     for Sample { key, bytes } in samples() {
         let download = Sample { key: key.clone(), bytes: bytes.clone() }.download();
         let answer = site.get(&download, &head).await;
@@ -31,7 +31,18 @@ pub(super) async fn own(laws: &Laws) -> Verdict {
         complete(laws.kind, &answer).map_err(|seen| format!("{key:?}: {seen}"))?;
         if laws.kind == Kind::Sends {
             ensure!(answer.body == bytes, "{key:?} opened another file");
+            // Tags are made of lengths and times too, so only files of different lengths must differ.
+            if [PLAIN, LARGE, ONE].contains(&key.as_str())
+                && let Some(tag) = strong_tag(&answer)
+                && let Some(other) = tags.insert(tag, key.clone())
+            {
+                return Err(format!("{key:?} and {other:?} have one strong entity tag"));
+            }
             continue;
+        }
+        if laws.kind == Kind::HandsOff {
+            let opened = targets_of(&answer).iter().any(|(_, target)| laws.opens(target, &key));
+            ensure!(opened, "{key:?}: no target opens it once it is unescaped, so another file may be sent");
         }
         for (name, target) in targets_of(&answer) {
             ensure!(
@@ -49,8 +60,12 @@ pub(super) async fn own(laws: &Laws) -> Verdict {
     Ok(())
 }
 
+fn strong_tag(answer: &Answer) -> Option<HeaderValue> {
+    answer.headers.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/")).cloned()
+}
+
 /// Where a hand-off or a redirect points to. Queries hold what changes with the time and not with the key.
-fn targets_of(answer: &Answer) -> Vec<(HeaderName, String)> {
+pub(super) fn targets_of(answer: &Answer) -> Vec<(HeaderName, String)> {
     let sensitive = answer.extra().filter(|(name, value)| value.is_sensitive() && !is_query(name));
     let path = |value: &HeaderValue| {
         let target = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -76,32 +91,30 @@ pub(super) async fn volumes(laws: &Laws) -> Verdict {
         // A signer cannot know which versions there are; storage does.
         let answer = site.get(&plain.version("no-such-version"), &head).await;
         ensure!(!answer.status.is_success(), "a version that is not there is answered {}", answer.status);
+    } else {
+        versions(laws, &site, &plain).await?;
     }
     laws.logged(&site);
     Ok(())
 }
 
-pub(super) async fn together(laws: &Laws) -> Verdict {
-    let site = laws.site(sample(PLAIN)?.download());
-    let whole = laws.head(&Method::GET, &[]);
-    let part = laws.head(&Method::GET, &[(RANGE, "bytes=1-")]);
-    let samples: Vec<Sample> =
-        samples().into_iter().filter(|sample| sample.bytes.len() > 1 && !(laws.lacks)(&sample.key)).collect();
-    ensure!(samples.len() > ODD_KEYS.len() / 2, "hardly a key can be held");
-    let answers = samples.iter().flat_map(|sample| {
-        [&whole, &part].map(|head| {
-            let site = &site;
-            async move { (sample, site.get(&sample.download(), head).await) }
-        })
-    });
-    for (sample, answer) in join_all(answers).await {
-        let from = usize::from(answer.status == http::StatusCode::PARTIAL_CONTENT);
+/// A version is named to whoever sends the file, or nobody is sent to it.
+async fn versions(laws: &Laws, site: &Site, plain: &Download) -> Verdict {
+    let head = laws.head(&Method::GET, &[]);
+    let newest = site.get(plain, &head).await;
+    // Stores name versions by words or by numbers.
+    for version in ["laws-version-1", "1700000000000001"] {
+        let answer = site.get(&plain.clone().version(version), &head).await;
+        laws.saw(&answer);
+        if answer.delivery.is_none() {
+            continue;
+        }
+        let named = answer.extra().any(|(_, value)| {
+            value.is_sensitive() && String::from_utf8_lossy(value.as_bytes()).contains(version)
+        });
         ensure!(
-            answer.status.is_success() && answer.body == sample.bytes[from..],
-            "among others {:?} is answered {} with {} bytes",
-            sample.key,
-            answer.status,
-            answer.body.len()
+            named || targets_of(&answer) != targets_of(&newest),
+            "the version {version:?} is pinned, and the newest is sent"
         );
     }
     Ok(())

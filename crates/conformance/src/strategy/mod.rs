@@ -12,36 +12,49 @@
 //! | what is not there is not found | those that send bytes |
 //! | ranges are answered as RFC 9110 says | those that send bytes |
 //! | conditions are answered as RFC 9110 says | those that send bytes |
-//! | requests at the same time do not mix | those that send bytes |
+//! | requests at the same time do not mix | all |
 //! | a download that goes away leaves nothing behind | all |
 //! | a hand-off is marked, sensitive and nothing else | those that hand off or redirect |
-//! | terms that cannot be kept are declined | those that redirect |
+//! | nothing is handed off without proof of the proxy | those that hand off, given [`PROXY_PROOF`] by [`Laws::request_field`] |
+//! | terms that cannot be kept are declined | those that hand off or redirect |
+//! | no field goes beyond what a download needs | all |
 //! | a failure tells the client nothing | all, given [`Laws::failing`] |
 //! | no secret shows | all, given [`Laws::secret`] |
 //!
 //! That nothing can be delivered without a grant needs no law: it does not compile.
+//!
+//! What no law sees, and a test of your own should: whether the proxy or the store does as it is told, whether a rate is kept and
+//! in which unit it is told, when a URL ends that says so in another way than the stores of this project, and whether a file that
+//! changes in storage gets another entity tag.
 
 mod cancel;
 mod conditions;
 mod elsewhere;
+mod extra;
 mod keys;
 mod plan;
+mod proof;
 mod ranges;
 mod refusals;
 mod samples;
+mod terms;
+mod together;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use secure_download_core::{DeliveryStrategy, Download, FileKey, RequestHead};
+use percent_encoding::percent_decode_str;
+use secure_download_core::{DeliveryStrategy, Download, FileKey, PROXY_PROOF, RequestHead};
 
 pub(crate) use self::samples::ODD_KEYS;
 pub use self::samples::{Sample, samples};
 use crate::Broken;
 use crate::law::{Docket, Verdict, ensure, storable_by_shared_caches};
 use crate::site::{self, Answer, Site};
+
+type Reads = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// The laws of one strategy, to be run with [`Laws::check`].
 ///
@@ -67,6 +80,7 @@ pub struct Laws {
     failing: Option<Arc<dyn DeliveryStrategy>>,
     request: HeaderMap,
     lacks: Box<dyn Fn(&FileKey) -> bool + Send + Sync>,
+    reads: Box<Reads>,
     held: Option<Box<dyn Fn() -> usize + Send + Sync>>,
     patience: Duration,
     secrets: Vec<String>,
@@ -92,6 +106,7 @@ impl Laws {
             failing: None,
             request: HeaderMap::new(),
             lacks: Box::new(|_| false),
+            reads: Box::new(unescape),
             held: None,
             patience: Duration::from_secs(10),
             secrets: Vec::new(),
@@ -118,7 +133,8 @@ impl Laws {
     }
 
     /// A field that every request carries, such as the proof that it came through a proxy. One that
-    /// [`RequestHead`] does not let through has no effect.
+    /// [`RequestHead`] does not let through has no effect. What is named [`PROXY_PROOF`] is also left out, doubled and changed,
+    /// and then nothing may be handed off.
     pub fn request_field(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.request.append(name, value);
         self
@@ -127,6 +143,13 @@ impl Laws {
     /// Keys that the storage, or the proxy or the store that is sent to, cannot hold. They must be refused.
     pub fn cannot_hold(mut self, lacks: impl Fn(&FileKey) -> bool + Send + Sync + 'static) -> Self {
         self.lacks = Box::new(lacks);
+        self
+    }
+
+    /// How the proxy reads the target of a hand-off: the name of the file that it opens, which ends with the key. Without it,
+    /// the target is a path of a URI whose escapes are resolved once.
+    pub fn proxy_reads(mut self, reads: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.reads = Box::new(reads);
         self
     }
 
@@ -201,17 +224,20 @@ impl Laws {
             docket.note("what is not there is not found", refusals::missing(&self).await);
             docket.note("ranges are answered as RFC 9110 says", ranges::table(&self).await);
             docket.note("conditions are answered as RFC 9110 says", conditions::table(&self).await);
-            docket.note("requests at the same time do not mix", keys::together(&self).await);
         } else {
             docket.note("a hand-off is marked, sensitive and nothing else", elsewhere::marked(&self).await);
+            docket.note("terms that cannot be kept are declined", terms::kept(&self).await);
         }
-        if self.kind == Kind::Redirects {
-            docket.note("terms that cannot be kept are declined", elsewhere::terms(&self).await);
+        docket.note("requests at the same time do not mix", together::together(&self).await);
+        if let (Kind::HandsOff, Some(proof)) = (self.kind, self.request.get(PROXY_PROOF)) {
+            docket
+                .note("nothing is handed off without proof of the proxy", proof::proven(&self, proof).await);
         }
         docket.note("a download that goes away leaves nothing behind", cancel::gone(&self).await);
         if let Some(failing) = &self.failing {
             docket.note("a failure tells the client nothing", refusals::failing(&self, failing).await);
         }
+        docket.note("no field goes beyond what a download needs", self.nothing_was_needless());
         docket.note("no shared cache may keep an answer", self.nothing_was_storable());
         docket.note("no secret shows", self.no_secret_shows());
         docket.close()
@@ -225,11 +251,22 @@ impl Laws {
         site::head(method, &self.request, fields)
     }
 
+    /// Whether a target opens the file of this key.
+    fn opens(&self, target: &str, key: &FileKey) -> bool {
+        let name = (self.reads)(target);
+        name.is_some_and(|name| {
+            name.strip_suffix(key.as_str()).is_some_and(|place| place.is_empty() || place.ends_with('/'))
+        })
+    }
+
     /// Takes note of an answer for the laws about all of them.
     fn saw(&self, answer: &Answer) {
         let mut told = site::lock(&self.told);
         if storable_by_shared_caches(&answer.headers) {
             told.push(format!("{STORABLE}{} {:?}", answer.status, answer.headers));
+        }
+        if let Some(name) = extra::needless(self.kind, answer) {
+            told.push(format!("{NEEDLESS}{} carries {name}", answer.status));
         }
         if self.secrets.is_empty() {
             return;
@@ -247,6 +284,12 @@ impl Laws {
         if !self.secrets.is_empty() {
             site::lock(&self.told).extend(site.told());
         }
+    }
+
+    fn nothing_was_needless(&self) -> Verdict {
+        let told = site::lock(&self.told);
+        let needless = told.iter().find_map(|text| text.strip_prefix(NEEDLESS));
+        needless.map_or(Ok(()), |answer| Err(answer.to_owned()))
     }
 
     fn nothing_was_storable(&self) -> Verdict {
@@ -270,6 +313,13 @@ impl Laws {
     }
 }
 
+/// Resolves the escapes of a URI's path, once.
+fn unescape(target: &str) -> Option<String> {
+    let is_path = target.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>[]\\^`{|}#".contains(&byte));
+    is_path.then(|| percent_decode_str(target).decode_utf8().ok().map(Into::into)).flatten()
+}
+
+const NEEDLESS: &str = "needless: ";
 const STORABLE: &str = "storable: ";
 
 impl fmt::Debug for Laws {

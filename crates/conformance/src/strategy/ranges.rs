@@ -3,7 +3,7 @@
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::samples::{EMPTY, PLAIN, PLAIN_LENGTH};
+use super::samples::{EMPTY, LARGE, LARGE_LENGTH, PLAIN, PLAIN_LENGTH};
 use super::{Laws, sample};
 use crate::law::{Verdict, ensure};
 use crate::site::Answer;
@@ -56,14 +56,28 @@ const TABLE: &[(&str, Expect)] = &[
     ("bytes 0-1", Whole),
 ];
 
+/// Beyond what one buffer holds, and across the ends of buffers.
+const FAR: &[(&str, Expect)] = &[
+    ("bytes=65530-65545", One(65_530, 65_546)),
+    ("bytes=131071-131073", One(131_071, 131_074)),
+    ("bytes=131072-", One(131_072, LARGE_LENGTH)),
+    ("bytes=262140-524300", One(262_140, 524_301)),
+    ("bytes=600000-600000", One(600_000, 600_001)),
+    ("bytes=-100001", One(LARGE_LENGTH - 100_001, LARGE_LENGTH)),
+    ("bytes=131072-131172,400000-600000", Many(&[(131_072, 131_173), (400_000, 600_001)])),
+];
+
 pub(super) async fn table(laws: &Laws) -> Verdict {
     let plain = sample(PLAIN)?;
     let site = laws.site(plain.download());
-    for &(range, expect) in TABLE {
-        let answer = site.get(&plain.download(), &laws.head(&Method::GET, &[(RANGE, range)])).await;
-        laws.saw(&answer);
-        let expect = if laws.ranges { expect } else { Whole };
-        right(expect, &answer, &plain.bytes).map_err(|seen| format!("`{range}`: {seen}"))?;
+    for (name, table) in [(PLAIN, TABLE), (LARGE, FAR)] {
+        let file = sample(name)?;
+        for &(range, expect) in table {
+            let answer = site.get(&file.download(), &laws.head(&Method::GET, &[(RANGE, range)])).await;
+            laws.saw(&answer);
+            let expect = if laws.ranges { expect } else { Whole };
+            right(expect, &answer, &file.bytes).map_err(|seen| format!("{name}, `{range}`: {seen}"))?;
+        }
     }
     for (what, range) in [("too many", many(300)), ("too long", format!("bytes=0-0{}", " ".repeat(9000)))] {
         let answer = site.get(&plain.download(), &laws.head(&Method::GET, &[(RANGE, &range)])).await;

@@ -29,6 +29,9 @@ pub(super) const MISSING: &str = "laws/missing";
 /// The length of the sample that ranges are asked of. Prime, so that no buffer fits.
 pub(super) const PLAIN_LENGTH: usize = 100_003;
 
+/// The length of the one that takes many chunks.
+pub(super) const LARGE_LENGTH: usize = 700_001;
+
 /// Keys that one layer or another likes to change. Each stands beside what it would be changed into.
 pub(crate) const ODD_KEYS: [&str; 34] = [
     "laws/a b",
@@ -80,7 +83,7 @@ pub fn samples() -> Vec<Sample> {
 fn make() -> Vec<Sample> {
     let mut samples = vec![
         sample(PLAIN, noise(1, PLAIN_LENGTH)),
-        sample(LARGE, noise(2, 700_001)),
+        sample(LARGE, noise(2, LARGE_LENGTH)),
         sample(EMPTY, Bytes::new()),
         sample(ONE, Bytes::from_static(b"1")),
     ];
