@@ -86,6 +86,44 @@ fn signed_in_wraps_any_of_them() {
     }
 }
 
+/// Admits alice alone.
+struct AdmitsAlice;
+
+#[async_trait]
+impl Authorizer<User, Download> for AdmitsAlice {
+    async fn admits(&self, user: &User) -> Result<Decision, BoxError> {
+        Ok(is_alice(user, &file("a")))
+    }
+
+    async fn authorize(&self, _: &User, _: &Download) -> Result<Decision, BoxError> {
+        Ok(Decision::Allow)
+    }
+}
+
+#[test]
+fn whoever_wraps_a_rule_asks_whom_it_admits() {
+    let shared: Rule = Arc::new(AdmitsAlice);
+    let boxed: Arc<dyn Authorizer<Option<User>, Download>> = Arc::new(signed_in(AdmitsAlice));
+    let forms: [(&str, Arc<dyn Authorizer<Option<User>, Download>>); 3] = [
+        ("signed in", Arc::new(signed_in(AdmitsAlice))),
+        ("signed in, shared inside", Arc::new(signed_in(shared))),
+        ("signed in, shared twice", Arc::new(boxed)),
+    ];
+    for (form, rule) in forms {
+        for (subject, decision) in [
+            (Some(User("alice")), Decision::Allow),
+            (Some(User("bob")), Decision::Deny(Denial::Default)),
+            (None, Decision::Deny(Denial::Default)),
+        ] {
+            assert_eq!(finish(rule.admits(&subject)).expect("decided"), decision, "{form}");
+        }
+        let gate = Gate::builder(one(file("a"))).authorizer(rule).strategy(memory(b"text")).build();
+        for id in ["known", "unknown"] {
+            assert_eq!(finish(gate.serve(&Some(User("bob")), id, &get())).status(), 401, "{form}");
+        }
+    }
+}
+
 #[test]
 fn a_catalog_may_be_a_map_a_closure_or_shared() {
     let map = || one(file("a"));

@@ -270,11 +270,45 @@ mod tests {
         }
         let lease = LeaseClaims { link: claims().id, lease: claims().id, ends: u64::MAX };
         assert_eq!(ours.verify(&ours.lease(&lease)), None, "a lease is no link");
-        assert_eq!(ours.read_lease(&ours.sign(&claims())), None, "a link is no lease");
+        // As long as a lease, byte for byte one but for the purpose: 8 bytes of texts.
+        let short = LinkClaims { record: "1234567".to_owned(), issuer: "8".to_owned(), ..claims() };
+        assert_eq!(ours.sign(&short).len(), ours.lease(&lease).len());
+        for link in [claims(), short] {
+            assert_eq!(ours.read_lease(&ours.sign(&link)), None, "a link is no lease");
+        }
         for wrong in
             ["", "A", "AQ", "....", &format!("{token}="), &format!("{token}A"), &"A".repeat(2 * LONGEST)]
         {
             assert_eq!(ours.verify(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed_but_not_of_this_form_is_refused() {
+        let ours = signer("a", 1, 1);
+        let signed = |purpose, change: fn(&mut Vec<u8>)| {
+            let token = match purpose {
+                Purpose::Link => ours.sign(&claims()),
+                Purpose::Lease => {
+                    ours.lease(&LeaseClaims { link: claims().id, lease: claims().id, ends: u64::MAX })
+                }
+            };
+            let mut bytes = URL_SAFE_NO_PAD.decode(token).expect("base64");
+            bytes.truncate(bytes.len() - MAC_LEN);
+            change(&mut bytes);
+            ours.finish(purpose, bytes)
+        };
+        type Change = fn(&mut Vec<u8>);
+        let changes: [(&str, Change, bool); 5] = [
+            ("as it is", |_| {}, true),
+            ("an earlier version", |bytes| bytes[0] = 0, false),
+            ("a later version", |bytes| bytes[0] = 2, false),
+            ("trailing bytes", |bytes| bytes.push(0), false),
+            ("cut", |bytes| bytes.truncate(bytes.len() - 1), false),
+        ];
+        for (why, change, good) in changes {
+            assert_eq!(ours.verify(&signed(Purpose::Link, change)).is_some(), good, "{why}");
+            assert_eq!(ours.read_lease(&signed(Purpose::Lease, change)).is_some(), good, "{why}");
         }
     }
 

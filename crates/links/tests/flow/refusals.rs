@@ -79,6 +79,18 @@ async fn a_lease_opens_its_own_link_and_record_only() {
     let head = RequestHead::new(&Method::GET, &HeaderMap::new());
     assert_eq!(site.gate.serve(&bearer, "other", &head).await.status(), 404, "whatever id the app passes");
     assert_eq!(site.gate.serve(&bearer, "scan", &head).await.status(), 200);
+    // Its issuer may see the other record too, and still the link does not open it.
+    let find = |issuer: &str| {
+        let user = issuer.to_owned();
+        async move { Ok::<_, BoxError>(Some(user)) }
+    };
+    let everything = |_: &String, _: &Scan| Decision::Allow;
+    let authorizer = LinkAuthorizer::new(|scan: &Scan| scan.id.into(), everything, find);
+    for (id, opens) in [("scan", true), ("other", false), ("sca", false), ("scan2", false), ("", false)] {
+        let decision = authorizer.authorize(&bearer, &Scan { id }).await.expect("decided");
+        assert_eq!(matches!(decision, Decision::AllowWith(_)), opens, "{id}");
+        assert_eq!(decision == Decision::Deny(Denial::Hidden), !opens, "{id}");
+    }
 
     let both = format!("a=b; secure-download-lease=junk; {}; z", mine[COOKIE].to_str().expect("ASCII"));
     assert!(site.links.bearer(&first, &fields(&[("cookie", &both)])).is_some(), "among other cookies");
