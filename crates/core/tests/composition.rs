@@ -103,11 +103,11 @@ impl Authorizer<User, Download> for AdmitsAlice {
 #[test]
 fn whoever_wraps_a_rule_asks_whom_it_admits() {
     let shared: Rule = Arc::new(AdmitsAlice);
-    let boxed: Arc<dyn Authorizer<Option<User>, Download>> = Arc::new(signed_in(AdmitsAlice));
-    let forms: [(&str, Arc<dyn Authorizer<Option<User>, Download>>); 3] = [
+    type Wrapped = Arc<dyn Authorizer<Option<User>, Download>>;
+    let forms: [(&str, Wrapped); 3] = [
         ("signed in", Arc::new(signed_in(AdmitsAlice))),
         ("signed in, shared inside", Arc::new(signed_in(shared))),
-        ("signed in, shared twice", Arc::new(boxed)),
+        ("signed in, shared twice", Arc::new(Arc::new(signed_in(AdmitsAlice)) as Wrapped)),
     ];
     for (form, rule) in forms {
         for (subject, decision) in [
