@@ -176,7 +176,8 @@ async fn the_layer_keeps_both_rules() {
     let inner = tower::service_fn(async |request: Request<()>| {
         let status = if request.uri().path() == "/denied" { StatusCode::FORBIDDEN } else { StatusCode::OK };
         let response = Response::builder().status(status).header("x-accel-redirect", "/_p/media/a");
-        response.body(String::from("inner"))
+        let hidden = request.headers()[PROXY_PROOF].is_sensitive();
+        response.body(String::from(if hidden { "inner" } else { "logs would show the proof" }))
     });
     let service = ServiceBuilder::new().layer(accel(Dialect::Nginx).guard()).service(inner);
     for (path, status, hands_off, body) in [
@@ -185,7 +186,7 @@ async fn the_layer_keeps_both_rules() {
         ("/_p/media/a", StatusCode::NOT_FOUND, false, ""),
         ("/_p/%74enants", StatusCode::NOT_FOUND, false, ""),
     ] {
-        let request = Request::get(path).body(()).expect("a request");
+        let request = Request::get(path).header(PROXY_PROOF, SECRET).body(()).expect("a request");
         let response = service.clone().oneshot(request).await.expect("an answer");
         assert_eq!(response.status(), status, "{path}");
         assert_eq!(response.headers().contains_key("x-accel-redirect"), hands_off, "{path}");

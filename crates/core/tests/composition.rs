@@ -250,16 +250,24 @@ fn what_is_printed_for_debugging_shows_no_record() {
     let caps = Concurrency::new(7).per_subject(2, str::to_owned);
     let caps_shown = format!("{caps:?}");
     assert_eq!(caps_shown, "Concurrency { total: 7, per_subject: Some(2), .. }");
-    let builder = Gate::builder(one(file("hunter2")));
+    let builder = Gate::builder(one(file("key").filename("hunter2.pdf")));
     let mut shown = format!("{builder:?}");
     let builder = builder.authorizer(allow::<str, Download>).concurrency(caps);
     shown += &format!("{builder:?}");
-    let builder = builder.strategy(memory(b"hunter2"));
+    let log = Log::default();
+    let noted = log.clone();
+    let builder = builder.strategy(Strategy("memory", move |grant: Grant, _: &RequestHead| {
+        noted.note(format!("{grant:?}"));
+        Ok(Response::new(Body::empty()))
+    }));
     shown += &format!("{builder:?}");
     let gate = builder.build();
     shown += &format!("{gate:?} {:?} {:?}", gate.request("hunter2", "hunter2"), Body::full("hunter2"));
     let refusal = refused(block_on(gate.try_serve("hunter2", "hunter2", &get())));
     shown += &format!("{refusal:?} {refusal}");
+    drop(block_on(gate.serve("hunter2", "known", &get())));
+    let grant = log.take().concat();
+    assert!(grant.contains("key") && !grant.contains("hunter2.pdf"), "the key alone: {grant}");
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("memory") && shown.contains(&caps_shown) && shown.contains("404"), "{shown}");
 }

@@ -9,7 +9,7 @@ use secure_download_core::{
     Authorizer, Availability, Body, BoxError, Catalog, Decision, Denial, Download, Gate, Grant, Record,
     RequestHead, Reservation, UsageLimit, Use,
 };
-use support::{Log, Strategy, boxed, file, head};
+use support::{Answer, Log, Strategy, allow, boxed, file, head, one};
 
 /// What each step answers.
 #[derive(Clone, Copy)]
@@ -184,4 +184,14 @@ fn head_looks_where_get_reserves() {
         log.take(),
         ["admits alice", "find 7", "authorize alice", "look alice", "download", "deliver a/b"]
     );
+}
+
+#[test]
+fn a_strategy_that_sends_bytes_on_head_is_cut() {
+    let strategy = Strategy("careless", |_: Grant, _: &RequestHead| Ok(Response::new(Body::full("text"))));
+    let gate = Gate::builder(one(file("a"))).authorizer(allow::<(), Download>).strategy(strategy).build();
+    for (method, body) in [(Method::GET, "text"), (Method::HEAD, "")] {
+        let answer = Answer::of(block_on(gate.serve(&(), "known", &head(&method, &[]))));
+        assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (200, body.as_bytes()), "{method}");
+    }
 }

@@ -232,3 +232,34 @@ fn each_status_carries_its_own_fields_and_no_more() {
     assert_eq!((of_head.status, of_head.fields()), (of_get.status, of_get.fields()));
     assert!(of_head.body.is_empty());
 }
+
+#[test]
+fn errors_about_a_request_may_be_kept_by_nobody() {
+    let plan = || {
+        let cached = file("a").cache(CachePolicy::Private { max_age: Duration::from_secs(3600) });
+        plan_for(cached, ContentPolicy::new())
+    };
+    let found =
+        Representation { length: 10, etag: None, last_modified: Some(now() - Duration::from_secs(3600)) };
+    for (request, status) in [([("if-match", "\"v2\"")], 412), ([("range", "bytes=10-")], 416)] {
+        let Selection::Answered(response) = plan().select(&head(&Method::GET, &request), &found, now())
+        else {
+            panic!("{status} is an answer");
+        };
+        let answer = Answer::of(response);
+        assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (status, Some("no-store")));
+    }
+}
+
+#[test]
+fn no_file_can_hold_its_own_boundary() {
+    let mut seen = HashSet::new();
+    for _ in 0..20 {
+        let answer = selected(&head(&Method::GET, &[("range", "bytes=0-1,4-5")]));
+        let content_type = answer.header("content-type").expect("parts").to_owned();
+        let boundary =
+            content_type.strip_prefix("multipart/byteranges; boundary=").expect("parts").to_owned();
+        assert_eq!(boundary.len(), 32);
+        assert!(seen.insert(boundary), "said twice");
+    }
+}

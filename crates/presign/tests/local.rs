@@ -6,12 +6,15 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, Response};
 use secure_download_core::{
     Body, CachePolicy, ContentPolicy, Download, Gate, RequestHead, SignError, Terms, UrlSigner,
 };
 use secure_download_presign::{LocalClaims, LocalKey, LocalKeyError, LocalSigner, Presign};
 use secure_download_stream::Stream;
+use sha2::Sha256;
 use support::{block_on, file, gate, grant, head};
 
 fn key(seed: u8) -> LocalKey {
@@ -136,4 +139,22 @@ fn weak_keys_and_what_a_folder_has_not_are_refused() {
         "a name is cut to what systems can save"
     );
     assert!(!format!("{:?} {signer:?}", key(1)).contains("mac"));
+}
+
+#[tokio::test]
+async fn what_the_application_signs_otherwise_with_the_same_secret_opens_nothing() {
+    let secret: Vec<u8> = (1..33).collect();
+    let signer = LocalSigner::new("/blobs", LocalKey::new(&secret).expect("long enough"));
+    let (_folder, blobs) = blobs(&signer);
+    let files = gate(file("a/ü b"), Terms::new(), Presign::new(signer.clone()));
+    let token = token(&files.serve(&(), "known", &head(&Method::GET, &[])).await);
+    assert_eq!(ask(&blobs, &token, &head(&Method::GET, &[])).await.0, 200);
+    let mut bytes = Base64UrlUnpadded::decode_vec(&token).expect("base64");
+    let claims = bytes.len() - 32;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("any length");
+    mac.update(&bytes[..claims]);
+    bytes[claims..].copy_from_slice(&mac.finalize().into_bytes());
+    let forged = Base64UrlUnpadded::encode_string(&bytes);
+    assert_eq!(forged.len(), token.len());
+    assert_eq!(ask(&blobs, &forged, &head(&Method::GET, &[])).await.0, 404);
 }

@@ -43,7 +43,7 @@ struct Store(Kind);
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Store")
+        f.write_str("hunter2")
     }
 }
 
@@ -219,6 +219,12 @@ async fn the_version_that_is_named_is_delivered() {
         assert_eq!(response.status(), status, "{case}");
         assert_eq!(drain(response).await, (expected.to_vec(), true), "{case}");
     }
+}
+
+#[test]
+fn a_stores_credentials_are_not_printed() {
+    let stream = Stream::object_store(Arc::new(Store(versions())));
+    assert!(!format!("{stream:?}").contains("hunter2"));
 }
 
 #[tokio::test]
