@@ -130,11 +130,14 @@ enum Fault {
     DropsTheDisposition,
     TakesNamesForParameters,
     LivesForADay,
+    CountsInMinutes,
     DecodesTheKey,
     LeadsElsewhere,
     IgnoresTheVolume,
+    IgnoresTheVersion,
     SignsNothing,
     OneForAllMethods,
+    NamesTheMethodUnsigned,
     TellsTheSecret,
 }
 
@@ -151,7 +154,9 @@ impl UrlSigner for Careless {
         lifetime: Duration,
         now: SystemTime,
     ) -> Result<SignedUrl, SignError> {
-        let method = if self.0 == Fault::OneForAllMethods { &Method::GET } else { method };
+        let asked = method;
+        let blind = matches!(self.0, Fault::OneForAllMethods | Fault::NamesTheMethodUnsigned);
+        let method = if blind { &Method::GET } else { method };
         if grant.download().volume_name().is_some() {
             match self.0 {
                 Fault::IgnoresTheVolume => return Ok(SignedUrl::new("https://x.example/a?b=c".into(), now)),
@@ -161,7 +166,18 @@ impl UrlSigner for Careless {
                 _ => {}
             }
         }
-        let signed = self.1.sign(grant, method, lifetime, now).await?;
+        let unversioned;
+        let grant = if self.0 == Fault::IgnoresTheVersion && grant.download().version_id().is_some() {
+            unversioned = secure_download_conformance::signer::grant(&secure_download_core::Download::new(
+                grant.download().key().clone(),
+            ))
+            .await;
+            &unversioned
+        } else {
+            grant
+        };
+        let for_the_store = if self.0 == Fault::CountsInMinutes { lifetime * 60 } else { lifetime };
+        let signed = self.1.sign(grant, method, for_the_store, now).await?;
         let (url, expires_at) = (signed.expose().to_owned(), signed.expires_at());
         Ok(match self.0 {
             Fault::DropsTheDisposition => {
@@ -174,6 +190,8 @@ impl UrlSigner for Careless {
                 let more = name.split_once('&').map_or(String::new(), |(_, more)| format!("&{more}"));
                 SignedUrl::new(url + &more, expires_at)
             }
+            Fault::CountsInMinutes => SignedUrl::new(url, now + lifetime),
+            Fault::NamesTheMethodUnsigned => SignedUrl::new(format!("{url}&m={asked}"), expires_at),
             Fault::LivesForADay => SignedUrl::new(url, now + Duration::from_secs(86_400)),
             Fault::DecodesTheKey => SignedUrl::new(url.replacen("%25", "%", 1), expires_at),
             Fault::LeadsElsewhere if grant.download().key().as_str().contains('@') => {
@@ -198,9 +216,12 @@ async fn each_law_is_broken_by_somebody() {
         ),
         (Fault::TakesNamesForParameters, Some("no name adds a parameter")),
         (Fault::LivesForADay, Some("a URL ends no later than asked")),
+        (Fault::CountsInMinutes, Some("a URL ends no later than asked")),
         (Fault::DecodesTheKey, Some("a key names its own object, on the one host, or nothing is signed")),
         (Fault::LeadsElsewhere, Some("a key names its own object, on the one host, or nothing is signed")),
         (Fault::IgnoresTheVolume, Some("an unknown volume is not signed")),
+        (Fault::IgnoresTheVersion, Some("a version stands in the URL, or nothing is signed")),
+        (Fault::NamesTheMethodUnsigned, Some("the signature covers what was granted")),
         (Fault::SignsNothing, Some("the signature covers what was granted")),
         (Fault::OneForAllMethods, Some("the signature covers what was granted")),
         (Fault::TellsTheSecret, Some("no secret shows")),

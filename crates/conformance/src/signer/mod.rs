@@ -4,14 +4,15 @@
 //! |---|---|
 //! | what the client must see stands in the URL, or nothing is signed | [`Laws::carries`] for signers whose URLs are sealed |
 //! | no name adds a parameter | |
-//! | a URL ends no later than asked | |
+//! | a URL ends no later than asked | read as S3, GCS, Azure and CloudFront do; what a URL says in another way is not seen |
 //! | a key names its own object, on the one host, or nothing is signed | |
 //! | an unknown volume is not signed | |
+//! | a version stands in the URL, or nothing is signed | |
 //! | the signature covers what was granted | [`Laws::methods_apart`] for stores that tell GET from HEAD |
 //! | no secret shows | given [`Laws::secret`] |
 //!
 //! That nothing can be signed without a grant needs no law: it does not compile. That the store itself refuses what was
-//! not signed is for a test against the store.
+//! not signed, and so that a signature is more than a hash that anybody could make, is for a test against the store.
 
 mod ends;
 mod laws;
@@ -151,6 +152,7 @@ impl Laws {
             laws::keys(&self).await,
         );
         docket.note("an unknown volume is not signed", laws::volumes(&self).await);
+        docket.note("a version stands in the URL, or nothing is signed", laws::versions(&self).await);
         docket.note("the signature covers what was granted", laws::covered(&self).await);
         docket.note("no secret shows", laws::secrets(&self).await);
         docket.close()
