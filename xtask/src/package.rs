@@ -10,12 +10,22 @@ use crate::features::published;
 /// A program as the README shows it, with every part named that a feature brings.
 const CONSUMER: &str = r#"//! Built from the packages alone.
 
-use secure_download::{AccelRedirect, FirstOf, Presign, Stream, links::Links, observe::JsonLines};
+use std::collections::HashMap;
 
-fn main() {
-    let _ = std::any::type_name::<(AccelRedirect, FirstOf, Presign, Stream, Links, JsonLines)>();
-    let _ = secure_download::axum::download::<(), ()>;
+use secure_download::{
+    AccelRedirect, Decision, Download, FirstOf, Gate, Presign, Stream, axum::download, links::Links, observe::JsonLines,
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let _ = std::any::type_name::<(AccelRedirect, FirstOf, Presign, Links)>();
     let _ = secure_download_conformance::strategy::samples();
+    let gate = Gate::builder(HashMap::<String, Download>::new())
+        .authorizer(|(): &(), _: &Download| Decision::Allow)
+        .strategy(Stream::local(".")?)
+        .observer(JsonLines::new(std::io::stderr()))
+        .build();
+    let _ = download::<(), ()>(gate);
+    Ok(())
 }
 "#;
 
