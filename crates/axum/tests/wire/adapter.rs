@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -217,7 +218,9 @@ pub(crate) async fn check_who_stops_reading_is_cut_and_makes_room(
     assert!(head.starts_with("http/1.1 503 ") && head.contains("\r\nretry-after: "), "{head}");
 
     for _ in 0..cap {
-        match outcomes.recv().await {
+        // Nobody waits for somebody who is never cut.
+        let ended = tokio::time::timeout(Duration::from_secs(60), outcomes.recv()).await;
+        match ended.expect("a reader that stopped is cut") {
             Some(Outcome::Cut { bytes }) => assert!(bytes < LARGE as u64),
             other => panic!("{other:?}"),
         }
