@@ -102,16 +102,7 @@ impl DeliveryStrategy for Memory {
         };
         if self.fault == Fault::MixesRequests {
             *self.last.lock().expect("not poisoned") = bytes;
-            let mut yielded = false;
-            std::future::poll_fn(|cx| {
-                cx.waker().wake_by_ref();
-                if std::mem::replace(&mut yielded, true) {
-                    std::task::Poll::Ready(())
-                } else {
-                    std::task::Poll::Pending
-                }
-            })
-            .await;
+            tokio::task::yield_now().await;
             bytes = self.last.lock().expect("not poisoned").clone();
         }
         let file = Representation {

@@ -33,20 +33,6 @@ async fn named(case: String, law: Option<&str>, laws: Laws) {
     }
 }
 
-/// Lets all others that are asked at the same time go first.
-async fn wait_a_turn() {
-    let mut waited = false;
-    std::future::poll_fn(|cx| {
-        cx.waker().wake_by_ref();
-        if std::mem::replace(&mut waited, true) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-}
-
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const BUT_PERCENT: AsciiSet = ESCAPED.remove(b'%');
 
@@ -130,7 +116,7 @@ impl DeliveryStrategy for HandsOff {
         if matches!(self.fault, Fault::MixesTargets | Fault::MixesNames) {
             *self.last.lock().expect("not poisoned") =
                 (key.clone(), headers.get(CONTENT_DISPOSITION).cloned());
-            wait_a_turn().await;
+            tokio::task::yield_now().await;
             let (last_key, last_name) = self.last.lock().expect("not poisoned").clone();
             match self.fault {
                 Fault::MixesTargets => key = last_key,
@@ -279,7 +265,7 @@ impl DeliveryStrategy for Redirect {
         }
         if self.fault == Astray::MixesTargets {
             self.last.lock().expect("not poisoned").clone_from(&url);
-            wait_a_turn().await;
+            tokio::task::yield_now().await;
             url.clone_from(&self.last.lock().expect("not poisoned"));
         }
         let mut response = Response::new(Body::empty());
