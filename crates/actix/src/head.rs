@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method};
-use secure_download_core::RequestHead;
+use secure_download_core::{Patience, RequestHead};
 
 /// Extracts the [`RequestHead`] of a request. Never rejects.
 ///
@@ -60,7 +60,9 @@ impl FromRequest for Head {
         }
         // Both versions hold a method to the same characters. Should that change, an unreadable one is refused.
         let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or(Method::OPTIONS);
-        ready(Ok(Self(RequestHead::new(&method, &headers))))
+        // Known behind the library's own server.
+        let patience = request.conn_data::<Patience>().copied().unwrap_or_default();
+        ready(Ok(Self(RequestHead::new(&method, &headers).with_patience(patience))))
     }
 }
 

@@ -1,9 +1,9 @@
 //! The actix-web adapter of secure-download.
 //!
-//! - [`download`] is a route for apps whose files are named by one path parameter.
+//! - [`download`] is a route for apps whose files are named by one path parameter, [`download_named`] one that ends in a name.
 //! - [`Head`] is an extractor and [`Delivered`] a responder for apps with a handler of their own.
 //!   [`Fields`] are the request's headers for whatever else of the library takes them.
-//! - [`DownloadServer`] bounds what slow readers hold and cuts those that stopped reading.
+//! - [`DownloadServer`] bounds what slow readers hold and cuts clients that stopped reading.
 //! - [`except_downloads`] keeps compression away from downloads.
 //!
 //! ```
@@ -39,6 +39,7 @@ mod body;
 mod compression;
 mod delivered;
 mod head;
+mod heads;
 mod route;
 mod server;
 
@@ -46,5 +47,7 @@ pub use self::body::DeliveredBody;
 pub use self::compression::{ExceptDownloads, except_downloads};
 pub use self::delivered::Delivered;
 pub use self::head::{Fields, Head};
-pub use self::route::download;
+pub use self::route::{download, download_named};
 pub use self::server::DownloadServer;
+#[doc(inline)]
+pub use secure_download_tcp::{ListeningSocket, StallGuard};

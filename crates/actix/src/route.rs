@@ -1,7 +1,7 @@
-//! [`download`]: a route that does nothing but deliver.
+//! [`download`] and [`download_named`]: routes that do nothing but deliver.
 
-use actix_web::web::{self, Path};
-use actix_web::{FromRequest, Route};
+use actix_web::web;
+use actix_web::{FromRequest, HttpRequest, Route};
 use secure_download_core::{Gate, Record};
 
 use crate::{Delivered, Head};
@@ -29,22 +29,61 @@ const UNREADABLE: char = '\u{fffd}';
 /// # }
 /// ```
 ///
+/// A path with another number of parameters (a scope adds its own) is answered with 500, and the gate's observer is sent
+/// [`Reason::Route`](secure_download_core::Reason::Route): use [`download_named`], or a handler that calls
+/// [`Gate::serve`].
+///
 /// See the [crate documentation](crate) for a whole example.
 #[must_use]
 pub fn download<S>(gate: Gate<S, impl Record + 'static>) -> Route
 where
     S: FromRequest + Sync + 'static,
 {
-    let serve =
-        move |subject: S, id: Result<Path<String>, <Path<String> as FromRequest>::Error>, head: Head| {
-            let gate = gate.clone();
-            async move {
-                Delivered(match id {
-                    Ok(id) if !id.contains(UNREADABLE) => gate.serve(&subject, &id, &head).await,
-                    // What is not UTF-8 names nothing.
-                    _ => gate.serve_record(&subject, None, &head).await,
-                })
-            }
-        };
-    web::route().to(serve)
+    deliver(gate, 1)
+}
+
+/// As [`download`], for a path with two parameters: the id, and a name that is ignored.
+///
+/// Clients that save a file under the end of its URL, such as `wget` as it is, then save it under that name. The file's own
+/// name stays in `Content-Disposition`.
+///
+/// ```
+/// use actix_web::App;
+/// use secure_download_actix::{download, download_named};
+/// # use secure_download_core::{Download, Gate};
+///
+/// # fn app(gate: Gate<(), Download>) {
+/// let app = App::new()
+///     .route("/files/{id}", download::<()>(gate.clone()))
+///     .route("/files/{id}/{name}", download_named::<()>(gate));
+/// # let _ = app;
+/// # }
+/// ```
+#[must_use]
+pub fn download_named<S>(gate: Gate<S, impl Record + 'static>) -> Route
+where
+    S: FromRequest + Sync + 'static,
+{
+    deliver(gate, 2)
+}
+
+/// Serves the file that the first of so many parameters names.
+fn deliver<S>(gate: Gate<S, impl Record + 'static>, expected: usize) -> Route
+where
+    S: FromRequest + Sync + 'static,
+{
+    web::route().to(move |subject: S, request: HttpRequest, head: Head| {
+        let gate = gate.clone();
+        async move {
+            let mut parameters = request.match_info().iter();
+            let id = parameters.next().map(|(_, id)| id);
+            let found = usize::from(id.is_some()) + parameters.count();
+            Delivered(match id {
+                _ if found != expected => gate.refuse_misrouted(&subject, found, expected, &head),
+                Some(id) if !id.contains(UNREADABLE) => gate.serve(&subject, id, &head).await,
+                // What is not UTF-8 names nothing.
+                _ => gate.serve_record(&subject, None, &head).await,
+            })
+        }
+    })
 }

@@ -3,17 +3,25 @@
 use std::fmt;
 use std::future::ready;
 use std::io;
-use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_http::{HttpService, KeepAlive, Request};
+use actix_http::{ConnectionType, HttpService, KeepAlive, Request};
 use actix_server::{Server, ServerBuilder};
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_service::{
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config,
+};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{AppConfig, Response, Service};
-use secure_download_tcp::{STALL_TIMEOUT, StallGuard, tune};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, HeaderValue};
+use actix_web::{Error, HttpMessage as _};
+use secure_download_core::Patience;
+use secure_download_tcp::{Connection, ListeningSocket, StallGuard, names_its_host, tune};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use crate::heads::{Answering, HeadGuard, Requests};
 
 /// How much actix collects before it writes, in bytes: one chunk of a large file, and not four for every slow reader.
 const WRITE_BUFFER: usize = 8 * 1024;
@@ -21,23 +29,29 @@ const WRITE_BUFFER: usize = 8 * 1024;
 /// As long as nginx.
 const LINGER: Duration = Duration::from_secs(30);
 
-/// Serves an actix app over HTTP/1.1, made for downloads: [`HttpServer`](actix_web::HttpServer) lets nobody look after
-/// its connections.
+/// Serves an actix app over HTTP/1.1, made for downloads: [`HttpServer`](actix_web::HttpServer) gives no hold on its
+/// connections.
 ///
 /// - `TCP_NODELAY`, so that no answer waits for an acknowledgement.
 /// - `TCP_NOTSENT_LOWAT`, so that the kernel does not hold megabytes for every slow reader. The send buffer itself stays
 ///   as large as fast readers need it.
 /// - A [`StallGuard`], so that a client that stopped reading does not hold its connection for ever.
+/// - 400 for HTTP/1.1 without `Host`, with two, or with one that is not an authority (RFC 9112 section 3.2).
+///
+/// SIGTERM lets running downloads finish for 30 seconds; [`configure`](DownloadServer::configure) sets
+/// [`ServerBuilder::shutdown_timeout`], and SIGINT ends the server at once. It listens on TCP, on a Unix socket, or on the socket
+/// that systemd hands over, as [`ListeningSocket`] says.
 ///
 /// ```no_run
-/// use std::net::TcpListener;
-///
 /// use actix_web::App;
-/// use secure_download_actix::DownloadServer;
+/// use secure_download_actix::{DownloadServer, ListeningSocket};
 ///
 /// # async fn run() -> std::io::Result<()> {
-/// let listener = TcpListener::bind("127.0.0.1:8000")?;
-/// DownloadServer::new(|| App::new()).listen(listener)?.await
+/// let socket = ListeningSocket::bind("127.0.0.1:8000")?;
+/// DownloadServer::new(|| App::new())
+///     .configure(|server| server.shutdown_timeout(300))
+///     .listen(socket)?
+///     .await
 /// # }
 /// ```
 ///
@@ -60,14 +74,14 @@ impl<F> DownloadServer<F> {
         Self {
             app,
             builder: Server::build(),
-            stall_timeout: STALL_TIMEOUT,
+            stall_timeout: Patience::default().stall_timeout(),
             keep_alive: KeepAlive::default(),
             request_timeout: Duration::from_secs(5),
             disconnect_timeout: LINGER,
         }
     }
 
-    /// How long a client may stop reading; see [`StallGuard`].
+    /// How long a client may stop reading; see [`Patience`].
     #[must_use]
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
@@ -81,7 +95,7 @@ impl<F> DownloadServer<F> {
         self
     }
 
-    /// How long a client may take for the head of its first request; five seconds.
+    /// How long a client may take for the head of a request; five seconds.
     #[must_use]
     pub fn client_request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -103,11 +117,11 @@ impl<F> DownloadServer<F> {
         self
     }
 
-    /// Serves what connects to `listener`, once the returned server is awaited.
+    /// Serves what connects to `socket`, such as a [`TcpListener`](std::net::TcpListener), once the returned server is awaited.
     ///
     /// # Errors
-    /// If the listener cannot be used.
-    pub fn listen<I, S, B>(self, listener: TcpListener) -> io::Result<Server>
+    /// If the socket cannot be used.
+    pub fn listen<I, S, B>(self, socket: impl Into<ListeningSocket>) -> io::Result<Server>
     where
         F: Fn() -> I + Send + Clone + 'static,
         I: IntoServiceFactory<S, Request>,
@@ -119,9 +133,10 @@ impl<F> DownloadServer<F> {
         B: MessageBody + 'static,
     {
         let Self { app, builder, stall_timeout, keep_alive, request_timeout, disconnect_timeout } = self;
-        let local = listener.local_addr()?;
+        let socket = socket.into();
+        let (name, local) = (format!("downloads {socket}"), socket.tcp_address());
         let shutdown = builder.graceful_shutdown_signal();
-        let serve = move || {
+        let http = move || {
             let app = app().into_factory().map_err(|error: S::Error| error.into().error_response());
             let shutdown = shutdown.clone();
             let http = HttpService::build()
@@ -133,17 +148,76 @@ impl<F> DownloadServer<F> {
                 .client_request_timeout(request_timeout)
                 .client_disconnect_timeout(disconnect_timeout)
                 .h1_write_buffer_size(WRITE_BUFFER)
-                .local_addr(local)
-                .h1(map_config(app, |()| AppConfig::default()));
-            fn_service(move |stream: TcpStream| {
-                let peer = stream.peer_addr().ok();
-                // A socket that refuses an option still works: the peer may be gone already.
-                let _ = tune(&stream);
-                ready(Ok((StallGuard::new(stream, stall_timeout), peer)))
-            })
-            .and_then(http)
+                .on_connect_ext(move |io: &HeadGuard, connection| {
+                    connection.insert(Patience::new(stall_timeout));
+                    connection.insert(io.requests());
+                });
+            let http = match local {
+                Some(local) => http.local_addr(local),
+                None => http,
+            };
+            http.h1(apply_fn_factory(map_config(app, |()| AppConfig::default()), checked))
         };
-        Ok(builder.listen(format!("downloads {local}"), listener, serve)?.run())
+        // A client may be silent for the one, and then take the other for its next head.
+        let time_for_head = match keep_alive {
+            KeepAlive::Timeout(silent) => Some(silent + request_timeout),
+            KeepAlive::Os | KeepAlive::Disabled => None,
+        };
+        let guarded = move |connection: Connection, peer| {
+            // A socket that refuses an option still works: the peer may be gone already.
+            let _ = tune(&connection);
+            ready(Ok((HeadGuard::new(StallGuard::new(connection, stall_timeout), time_for_head), peer)))
+        };
+        let server = match socket {
+            ListeningSocket::Tcp(listener) => builder.listen(name, listener, move || {
+                let connected = move |stream: TcpStream| {
+                    let peer = stream.peer_addr().ok();
+                    guarded(stream.into(), peer)
+                };
+                fn_service(connected).and_then(http())
+            })?,
+            #[cfg(unix)]
+            ListeningSocket::Unix(listener) => builder.listen_uds(name, listener, move || {
+                fn_service(move |stream: UnixStream| guarded(stream.into(), None)).and_then(http())
+            })?,
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        Ok(server.run())
+    }
+}
+
+/// Answers a request that does not name its host, and lets the app answer all others.
+fn checked<S, B>(
+    request: Request,
+    app: &S,
+) -> impl Future<Output = Result<Response<EitherBody<Answering<B>>>, S::Error>> + use<S, B>
+where
+    S: Service<Request>,
+    S::Response: Into<Response<B>>,
+    B: MessageBody,
+{
+    let running = request.conn_data::<Requests>().map(Requests::begin);
+    let version = match request.version() {
+        actix_web::http::Version::HTTP_09 => http::Version::HTTP_09,
+        actix_web::http::Version::HTTP_10 => http::Version::HTTP_10,
+        _ => http::Version::HTTP_11,
+    };
+    let hosts = request.headers().get_all(HOST).map(HeaderValue::as_bytes);
+    let answer = names_its_host(version, hosts).then(|| app.call(request));
+    async move {
+        match answer {
+            Some(answer) => {
+                let response: Response<B> = answer.await?.into();
+                Ok(response.map_body(|_, body| EitherBody::left(Answering::new(body, running))))
+            }
+            None => {
+                let mut response =
+                    Response::with_body(StatusCode::BAD_REQUEST, BoxBody::new("400 Bad Request\n"));
+                // Another server on the way might read it as two requests.
+                response.head_mut().set_connection_type(ConnectionType::Close);
+                Ok(response.map_body(|_, body| EitherBody::right(body)))
+            }
+        }
     }
 }
 

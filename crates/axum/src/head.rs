@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use secure_download_core::RequestHead;
+use secure_download_core::{Patience, RequestHead};
 
 /// Extracts the [`RequestHead`] of a request. Never rejects.
 ///
@@ -46,6 +46,9 @@ impl<St: Sync> FromRequestParts<St> for Head {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &St) -> Result<Self, Infallible> {
-        Ok(Self(RequestHead::new(&parts.method, &parts.headers)))
+        let head = RequestHead::new(&parts.method, &parts.headers);
+        // Known behind the library's own server.
+        let patience = parts.extensions.get::<Patience>().copied().unwrap_or_default();
+        Ok(Self(head.with_patience(patience)))
     }
 }

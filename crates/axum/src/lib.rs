@@ -1,9 +1,10 @@
 //! The axum adapter of secure-download.
 //!
-//! - [`download`] is a route for apps whose files are named by one path parameter.
+//! - [`download`] is a route for apps whose files are named by one path parameter, [`download_named`] one that ends in a name.
 //! - [`Head`] is an extractor for apps with a handler of their own; the gate's response is an axum response as it is.
-//! - [`DownloadListener`] for [`axum::serve`](fn@axum::serve) bounds what slow readers hold and cuts those that stopped reading.
-//! - [`serve`] takes its place where thousands of clients are slow: it holds less for each.
+//! - [`serve`] takes the place of [`axum::serve`](fn@axum::serve): it bounds what slow readers hold, cuts clients that stopped
+//!   reading, and lets running downloads finish when the server ends.
+//! - [`DownloadListener`] listens on TCP, on a Unix socket, or on the socket that systemd hands over.
 //! - [`compressible`] keeps compression layers away from downloads.
 //!
 //! ```
@@ -44,7 +45,7 @@ mod serve;
 pub use self::compression::compressible;
 pub use self::head::Head;
 pub use self::listener::{DownloadListener, PeerAddr};
-pub use self::route::download;
-pub use self::serve::serve;
+pub use self::route::{download, download_named};
+pub use self::serve::{Serve, serve};
 #[doc(inline)]
-pub use secure_download_tcp::StallGuard;
+pub use secure_download_tcp::{ListeningSocket, StallGuard};

@@ -104,10 +104,13 @@ impl Body {
         if matches!(self.source, Source::Ended | Source::Absent) {
             return Poll::Ready(None);
         }
-        if let Some(tracking) = &mut self.tracking
-            && let Err(error) = ready!(tracking.poll_commit(cx))
-        {
-            return self.fail(BodyError::Commit(error));
+        if let Some(tracking) = &mut self.tracking {
+            if let Err(error) = ready!(tracking.poll_commit(cx)) {
+                return self.fail(BodyError::Commit(error));
+            }
+            if tracking.came_back_too_late() {
+                return self.fail(BodyError::Stalled);
+            }
         }
         let chunk = match &mut self.source {
             Source::Ended | Source::Absent => return Poll::Ready(None),
@@ -252,6 +255,9 @@ pub enum BodyError {
     /// The source failed.
     #[error("the source failed")]
     Source(#[source] BoxError),
+    /// The client stopped reading for longer than [`Patience`](crate::Patience) allows, and lost its place.
+    #[error("the client stopped reading for too long")]
+    Stalled,
     /// The use of a limited grant could not be committed, so nothing was sent.
     #[error("the use could not be committed")]
     Commit(#[source] BoxError),

@@ -70,6 +70,13 @@ pub enum Reason {
     GoneAway,
     /// The method is neither GET nor HEAD.
     Method,
+    /// The path of the route has another number of parameters than it should: a mistake of the application.
+    Route {
+        /// How many parameters the path has.
+        found: usize,
+        /// How many this route takes.
+        expected: usize,
+    },
     /// The authorizer does not admit this subject at all.
     NotAdmitted(Denial),
     /// The catalog has no such record.
@@ -97,6 +104,11 @@ impl fmt::Display for Reason {
         match self {
             Self::GoneAway => f.write_str("the request went away before it was decided"),
             Self::Method => f.write_str("the method is neither GET nor HEAD"),
+            Self::Route { found, expected } => write!(
+                f,
+                "the path has {found} parameters, and this route takes {expected}: use `download`, `download_named` or a \
+                 handler that calls `Gate::serve`"
+            ),
             Self::NotAdmitted(_) => f.write_str("the subject is not admitted"),
             Self::UnknownId => f.write_str("the catalog has no such record"),
             Self::Denied(_) => f.write_str("the authorizer denied the record"),

@@ -5,6 +5,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
+use crate::Patience;
+
 /// The header by which a reverse proxy proves that a request came through it.
 pub const PROXY_PROOF: HeaderName = HeaderName::from_static("x-secure-download-proof");
 
@@ -28,6 +30,7 @@ pub const AUDIT_ID: HeaderName = HeaderName::from_static("x-secure-download-audi
 pub struct RequestHead {
     method: Method,
     fields: Vec<(HeaderName, HeaderValue)>,
+    patience: Patience,
 }
 
 impl RequestHead {
@@ -57,7 +60,20 @@ impl RequestHead {
                 (name.clone(), value)
             })
             .collect();
-        Self { method: method.clone(), fields }
+        Self { method: method.clone(), fields, patience: Patience::default() }
+    }
+
+    /// Says how long the server lets this client stop reading: the adapters do, with the stall timeout of their servers.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How long the client may stop reading, 60 seconds unless the server says otherwise.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// The request method.

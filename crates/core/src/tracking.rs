@@ -62,7 +62,7 @@ pub(crate) struct Transfer {
     pub(crate) started: Instant,
     pub(crate) length: u64,
     pub(crate) released: AtomicU64,
-    /// Counts against the caps until the last chunk is released.
+    /// Counts against the caps until the last chunk is released, or another download takes its place.
     pub(crate) permit: Option<Permit>,
 }
 
@@ -109,6 +109,15 @@ impl Tracking {
         }
     }
 
+    /// Whether the client stopped reading for longer than it may, and lost its place meanwhile.
+    pub(crate) fn came_back_too_late(&self) -> bool {
+        let released = || self.transfer.released.load(Ordering::Relaxed);
+        self.transfer
+            .permit
+            .as_ref()
+            .is_some_and(|permit| permit.came_back_too_late(released(), Instant::now))
+    }
+
     /// The same bytes, counted as sent when the framework lets go of them.
     pub(crate) fn wrap(&self, chunk: Bytes) -> Bytes {
         Bytes::from_owner(Released { chunk, transfer: Arc::clone(&self.transfer) })
@@ -135,5 +144,8 @@ impl AsRef<[u8]> for Released {
 impl Drop for Released {
     fn drop(&mut self) {
         self.transfer.released.fetch_add(self.chunk.len() as u64, Ordering::Relaxed);
+        if let Some(permit) = &self.transfer.permit {
+            permit.progressed(Instant::now());
+        }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) fn cause(reason: &Reason) -> &'static str {
     match reason {
         Reason::GoneAway => "gone-away",
         Reason::Method => "method",
+        Reason::Route { .. } => "route",
         Reason::NotAdmitted(_) => "not-admitted",
         Reason::UnknownId => "unknown-id",
         Reason::Denied(_) => "denied",

@@ -5,38 +5,47 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::SockRef;
+use secure_download_core::Patience;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a client may stop reading if the application does not say: as nginx's `send_timeout`.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+use crate::Connection;
 
 /// Taking less than this, and not all there is, counts as having stopped: a peer that takes a byte now and then would
 /// otherwise hold its connection for ever.
 const PROGRESS: usize = 4 * 1024;
 
 /// A connection that fails with [`TimedOut`](io::ErrorKind::TimedOut) when data waits to be written and the peer takes
-/// less than 4 KiB of it for as long as the stall timeout: 68 bytes per second at 60 seconds.
+/// less than 4 KiB of it for as long as [`Patience`] allows: at 60 seconds, 68 bytes per second. A peer that took much before
+/// may pause for longer.
 ///
 /// The guard stands here and not in the body because a framework does not poll a body while the peer does not read.
 /// A connection that it ends is reset, so that the kernel frees what it held for the peer at once.
 #[derive(Debug)]
 pub struct StallGuard {
-    stream: TcpStream,
-    timeout: Duration,
+    stream: Connection,
+    patience: Patience,
     /// Runs while data waits; made at the first wait.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
+    /// Since the wait began.
     taken: usize,
+    /// Over the connection's life.
+    taken_in_all: u64,
 }
 
 impl StallGuard {
-    /// Guards `stream`.
+    /// Guards `stream`, whose peer may stop reading for `stall_timeout`.
     #[must_use]
-    pub fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, timer: None, waiting: false, taken: 0 }
+    pub fn new(stream: impl Into<Connection>, stall_timeout: Duration) -> Self {
+        Self {
+            stream: stream.into(),
+            patience: Patience::new(stall_timeout),
+            timer: None,
+            waiting: false,
+            taken: 0,
+            taken_in_all: 0,
+        }
     }
 
     /// Notes how a write went.
@@ -44,6 +53,7 @@ impl StallGuard {
         match written {
             Poll::Ready(Ok(count)) => {
                 self.taken += count;
+                self.taken_in_all += count as u64;
                 if self.taken >= PROGRESS {
                     self.waiting = false;
                 }
@@ -54,24 +64,29 @@ impl StallGuard {
         }
     }
 
-    /// Pending until the timeout, then the error.
+    /// Pending until the peer's time is over, then the error.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let timeout = self.timeout;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let patience = self.patience.after(self.taken_in_all);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
         if !self.waiting {
             self.waiting = true;
             self.taken = 0;
-            timer.as_mut().reset(Instant::now() + timeout);
+            timer.as_mut().reset(later(patience));
         }
         match timer.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
-                // Without lingering the close is a reset. Should that fail, the connection is closed all the same.
-                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                self.stream.reset_on_close();
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer stopped reading")))
             }
         }
     }
+}
+
+/// A time that the clock can show.
+fn later(after: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + after.min(YEAR)
 }
 
 impl AsyncRead for StallGuard {

@@ -5,7 +5,7 @@
 use axum::Router;
 use axum::extract::OptionalFromRequestParts;
 use axum::http::{HeaderValue, request::Parts};
-use secure_download::axum::{DownloadListener, download};
+use secure_download::axum::{download, serve};
 use secure_download::{Decision, Download, FileKey, Gate, Stream, signed_in};
 use std::{collections::HashMap, convert::Infallible, error::Error};
 
@@ -31,6 +31,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build();
 
     let app: Router = Router::new().route("/files/{id}", download::<Option<User>, _>(gate));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
-    Ok(axum::serve(DownloadListener::new(listener), app).await?)
+    Ok(serve(tokio::net::TcpListener::bind("127.0.0.1:8000").await?, app).await?)
 }

@@ -1,6 +1,7 @@
 //! Ours on axum.
 
 use std::fs;
+use std::future::IntoFuture as _;
 use std::path::Path;
 
 use axum::Router;
@@ -22,8 +23,8 @@ pub(crate) fn serve(gate: Gate<Option<User>, Download>) {
 pub(crate) fn serve_lean(gate: Gate<Option<User>, Download>) {
     crate::runtime().block_on(async {
         let listener = DownloadListener::new(TcpListener::from_std(announced(bound())).expect("a listener"));
-        let never = tokio::spawn(own_loop(listener, app(gate))).await;
-        match never.expect("no panic") {}
+        let serving = tokio::spawn(own_loop(listener, app(gate)).into_future());
+        serving.await.expect("no panic").expect("served");
     });
 }
 

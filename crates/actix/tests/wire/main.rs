@@ -11,10 +11,11 @@ use actix_web::dev::{Payload, Server, ServerHandle};
 use actix_web::error::ErrorImATeapot;
 use actix_web::middleware::Compress;
 use actix_web::{App, FromRequest, HttpRequest, HttpServer, web};
-use adapter::{Ready, User, answer, ask, capped_gate, gate, media, plain_gate};
-use secure_download_actix::{DownloadServer, download, except_downloads};
+use adapter::{LARGE, Ready, User, answer, ask, capped_gate, gate, media, plain_gate};
+use secure_download_actix::{DownloadServer, ListeningSocket, download, download_named, except_downloads};
 use secure_download_core::{Concurrency, Decision, Download, Gate};
 use secure_download_stream::Stream;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 impl FromRequest for User {
@@ -177,4 +178,72 @@ async fn the_peer_address_is_known() {
     let mine = stream.local_addr().expect("an address").to_string();
     ask(&mut stream, "GET", "/", "").await;
     assert_eq!(answer(&mut stream, true).await.1, mine.as_bytes());
+}
+
+#[actix_web::test]
+async fn who_closes_the_sending_side_is_answered() {
+    let media = media();
+    let served = serve_gate(plain_gate(media.path()), PATIENT);
+    adapter::check_half_closed(served.address).await;
+}
+
+#[actix_web::test]
+async fn a_request_names_its_host_once() {
+    let media = media();
+    let served = serve_gate(plain_gate(media.path()), PATIENT);
+    adapter::check_hosts(served.address).await;
+}
+
+#[actix_web::test]
+async fn the_second_head_has_its_time_too() {
+    let media = media();
+    let served = serve_gate(plain_gate(media.path()), PATIENT);
+    adapter::check_second_head_has_its_time(served.address).await;
+}
+
+#[actix_web::test]
+async fn a_route_with_another_number_of_parameters_says_so() {
+    let media = media();
+    let (gate, misrouted) = adapter::gate_with_misrouted(media.path());
+    let served = serve!(PATIENT, {
+        let sole = || download::<Option<User>>(gate.clone());
+        let named = || download_named::<Option<User>>(gate.clone());
+        let tenant =
+            web::scope("/tenants/{tenant}").route("/files/{id}", sole()).route("/files/{id}/{name}", named());
+        App::new().service(tenant).route("/files/{id}", sole()).route("/files/{id}/{name}", named())
+    });
+    adapter::check_routes(served.address, misrouted).await;
+}
+
+#[cfg(unix)]
+#[actix_web::test]
+async fn a_unix_socket_is_as_good() {
+    let media = media();
+    let path = media.path().join("app.sock");
+    let socket = ListeningSocket::bind(&format!("unix:{}", path.display())).expect("bound");
+    let gate = plain_gate(media.path());
+    let app = move || App::new().route("/files/{id}", download::<Option<User>>(gate.clone()));
+    let server = DownloadServer::new(app).configure(|builder| builder.workers(1).disable_signals());
+    let (_, unused) = listener();
+    let _served = run(unused, server.listen(socket).expect("a server"));
+    let stream = tokio::net::UnixStream::connect(&path).await.expect("connected");
+    adapter::check_statuses_and_bodies_over(stream).await;
+}
+
+#[actix_web::test]
+async fn running_downloads_finish_when_the_server_ends() {
+    let media = media();
+    let served = serve_gate(plain_gate(media.path()), PATIENT);
+    let mut idle = TcpStream::connect(served.address).await.expect("connected");
+    ask(&mut idle, "GET", "/files/small", "x-user: a\r\n").await;
+    answer(&mut idle, true).await;
+    let mut running = TcpStream::connect(served.address).await.expect("connected");
+    ask(&mut running, "GET", "/files/large", "x-user: a\r\n").await;
+    assert!(answer(&mut running, false).await.0.starts_with("http/1.1 200 "));
+    let ended = actix_web::rt::spawn(served.server.stop(true));
+    assert_eq!(idle.read(&mut [0]).await.expect("closed"), 0, "a connection without a request is closed");
+    let mut body = Vec::new();
+    running.read_to_end(&mut body).await.expect("the end");
+    assert_eq!(body.len(), LARGE);
+    ended.await.expect("no panic");
 }

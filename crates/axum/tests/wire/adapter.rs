@@ -11,10 +11,10 @@ use bytes::Bytes;
 use http::Response;
 use secure_download_core::{
     Body, Concurrency, Decision, DeliveryError, DeliveryStrategy, Download, Event, FileKey, Gate, Grant,
-    Outcome, RefusalPage, Representation, RequestHead, Selection, signed_in,
+    Outcome, Reason, RefusalPage, Representation, RequestHead, Selection, signed_in,
 };
 use secure_download_stream::Stream;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -94,7 +94,7 @@ impl DeliveryStrategy for Ready {
 }
 
 /// One answer: status line and header lines, then exactly the body that the head announces.
-pub(crate) async fn answer(stream: &mut TcpStream, body_follows: bool) -> (String, Vec<u8>) {
+pub(crate) async fn answer(stream: &mut (impl AsyncRead + Unpin), body_follows: bool) -> (String, Vec<u8>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.expect("a head"));
@@ -109,7 +109,7 @@ pub(crate) async fn answer(stream: &mut TcpStream, body_follows: bool) -> (Strin
     (head, body)
 }
 
-pub(crate) async fn ask(stream: &mut TcpStream, method: &str, target: &str, fields: &str) {
+pub(crate) async fn ask(stream: &mut (impl AsyncWrite + Unpin), method: &str, target: &str, fields: &str) {
     let request = format!("{method} {target} HTTP/1.1\r\nhost: test\r\n{fields}\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
 }
@@ -164,7 +164,10 @@ fn has_body(case: &Case) -> bool {
 
 /// One connection for all: a body where none belongs would be read as the next head.
 pub(crate) async fn check_statuses_and_bodies(address: SocketAddr) {
-    let mut stream = TcpStream::connect(address).await.expect("connected");
+    check_statuses_and_bodies_over(TcpStream::connect(address).await.expect("connected")).await;
+}
+
+pub(crate) async fn check_statuses_and_bodies_over(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     for case in CASES {
         ask(&mut stream, case.0, case.1, case.2).await;
         let (head, received) = answer(&mut stream, has_body(case)).await;
@@ -240,4 +243,109 @@ pub(crate) async fn check_who_stops_reading_is_cut_and_makes_room(
         };
         assert_eq!(end, Err(io::ErrorKind::ConnectionReset), "a cut transfer must not look whole");
     }
+}
+
+/// A client may close its sending side once its request is sent.
+pub(crate) async fn check_half_closed(address: SocketAddr) {
+    for version in ["1.0", "1.1"] {
+        for (target, length) in
+            [("/files/small", SMALL.len()), ("/files/large", LARGE), ("/files/unknown", 10)]
+        {
+            let mut stream = TcpStream::connect(address).await.expect("connected");
+            let request = format!("GET {target} HTTP/{version}\r\nhost: test\r\n{SIGNED_IN}\r\n");
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            stream.shutdown().await.expect("half closed");
+            let (head, body) = answer(&mut stream, true).await;
+            assert_eq!(body.len(), length, "HTTP/{version} {target}: {head}");
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.expect("closed");
+            assert!(rest.is_empty(), "HTTP/{version} {target}");
+        }
+    }
+}
+
+/// RFC 9112 section 3.2.
+pub(crate) async fn check_hosts(address: SocketAddr) {
+    for (version, hosts, status) in [
+        ("1.1", "host: test\r\n", 200),
+        ("1.1", "host: test:8000\r\n", 200),
+        ("1.1", "host:\r\n", 200),
+        ("1.1", "", 400),
+        ("1.1", "host: test\r\nhost: test\r\n", 400),
+        ("1.1", "host: test\r\nHost: other\r\n", 400),
+        ("1.1", "host: a b\r\n", 400),
+        ("1.1", "host: user@test\r\n", 400),
+        ("1.0", "", 200),
+        ("1.0", "host: test\r\nhost: test\r\n", 400),
+    ] {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let request = format!("GET /files/small HTTP/{version}\r\n{hosts}{SIGNED_IN}\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let (head, _) = answer(&mut stream, true).await;
+        let announced = head.split(' ').nth(1).expect("a status");
+        assert_eq!(announced, status.to_string(), "HTTP/{version} {hosts:?}: {head}");
+        if status == 400 {
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.expect("closed");
+            assert!(rest.is_empty(), "HTTP/{version} {hosts:?}");
+        }
+    }
+}
+
+/// A gate, and which routes it refused: how many parameters they have, and how many they should have.
+pub(crate) fn gate_with_misrouted(
+    media: &Path,
+) -> (Gate<Option<User>, Download>, mpsc::UnboundedReceiver<(usize, usize)>) {
+    let (sender, misrouted) = mpsc::unbounded_channel();
+    let strategy = Stream::local(media).expect("a folder");
+    let gate = gate(strategy, Concurrency::new(100), move |event| {
+        if let Event::Refused { reason: Reason::Route { found, expected }, .. } = event {
+            let _ = sender.send((*found, *expected));
+        }
+    });
+    (gate, misrouted)
+}
+
+/// For a [`gate_with_misrouted`] behind the routes `/files/{id}`, `/files/{id}/{name}`, and both below `/tenants/{tenant}`.
+pub(crate) async fn check_routes(
+    address: SocketAddr,
+    mut misrouted: mpsc::UnboundedReceiver<(usize, usize)>,
+) {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    for (target, status, wrong) in [
+        ("/files/small", 200, None),
+        ("/files/small/scan.png", 200, None),
+        ("/files/small/share", 200, None),
+        ("/files/small/caf%C3%A9%20%2f.txt", 200, None),
+        ("/files/small/caf%E9.txt", 200, None),
+        ("/files/unknown/scan.png", 404, None),
+        ("/files/unknown/caf%E9.txt", 404, None),
+        ("/files/%ff/scan.png", 404, None),
+        ("/files/%73mall/caf%E9.txt", 200, None),
+        ("/tenants/7/files/small", 500, Some((2, 1))),
+        ("/tenants/7/files/unknown", 500, Some((2, 1))),
+        ("/tenants/7/files/small/scan.png", 500, Some((3, 2))),
+        ("/tenants/7/files/small/caf%E9.txt", 500, Some((3, 2))),
+    ] {
+        for method in ["GET", "HEAD"] {
+            ask(&mut stream, method, target, SIGNED_IN).await;
+            let (head, body) = answer(&mut stream, method == "GET").await;
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{method} {target}: {head}");
+            if method == "GET" {
+                assert_eq!(body == SMALL.as_bytes(), status == 200, "{target}");
+            }
+            assert_eq!(misrouted.try_recv().ok(), wrong, "{method} {target}");
+        }
+    }
+}
+
+/// A client that sent one request and then only a part of the next one's head is cut.
+pub(crate) async fn check_second_head_has_its_time(address: SocketAddr) {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    ask(&mut stream, "GET", "/files/small", SIGNED_IN).await;
+    answer(&mut stream, true).await;
+    stream.write_all(b"GET /files/small HTTP/1.1\r\nhost: ").await.expect("sent");
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut rest)).await;
+    ended.expect("cut in time").expect("the end");
 }

@@ -1,6 +1,8 @@
 //! What a client sees on the wire, through `axum::serve` on a loopback port.
 
 mod adapter;
+mod ends;
+mod http2;
 mod own_loop;
 
 use std::convert::Infallible;
@@ -12,7 +14,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::routing::get;
-use secure_download_axum::{DownloadListener, PeerAddr, compressible, download};
+use secure_download_axum::{DownloadListener, PeerAddr, compressible, download, download_named};
 use secure_download_core::{Concurrency, Download, Gate};
 use tokio::net::{TcpListener, TcpStream};
 use tower_http::compression::CompressionLayer;
@@ -35,6 +37,13 @@ async fn listening(stall: Duration) -> (DownloadListener, SocketAddr) {
 
 fn routes(gate: Gate<Option<User>, Download>) -> Router {
     Router::new().route("/files/{id}", download::<Option<User>, _>(gate))
+}
+
+fn routes_with_several_parameters(gate: &Gate<Option<User>, Download>) -> Router {
+    let files = Router::new()
+        .route("/files/{id}", download::<Option<User>, _>(gate.clone()))
+        .route("/files/{id}/{name}", download_named::<Option<User>, _>(gate.clone()));
+    Router::new().nest("/tenants/{tenant}", files.clone()).merge(files)
 }
 
 async fn serve(app: Router, stall: Duration) -> SocketAddr {
@@ -77,6 +86,14 @@ async fn who_stops_reading_is_cut_and_makes_room() {
 }
 
 #[tokio::test]
+async fn a_route_with_another_number_of_parameters_says_so() {
+    let media = media();
+    let (gate, misrouted) = adapter::gate_with_misrouted(media.path());
+    let address = serve(routes_with_several_parameters(&gate), PATIENT).await;
+    adapter::check_routes(address, misrouted).await;
+}
+
+#[tokio::test]
 async fn other_methods_can_have_handlers_of_their_own() {
     let media = media();
     let route = download::<Option<User>, _>(plain_gate(media.path())).delete(|| async { "deleted" });
@@ -107,8 +124,10 @@ async fn compression_leaves_downloads_alone() {
 
 #[tokio::test]
 async fn the_peer_address_is_known() {
-    let app = Router::new()
-        .route("/", get(|ConnectInfo(PeerAddr(peer))| async move { SocketAddr::to_string(&peer) }));
+    let app = Router::new().route(
+        "/",
+        get(|ConnectInfo(peer): ConnectInfo<PeerAddr>| async move { peer.tcp().expect("TCP").to_string() }),
+    );
     let (listener, address) = listening(PATIENT).await;
     let service = app.into_make_service_with_connect_info::<PeerAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });

@@ -108,6 +108,18 @@ impl<S: Sync + ?Sized, R: Record> Gate<S, R> {
         self.request(subject, id).try_serve(head).await
     }
 
+    /// Refuses a request whose route has another number of path parameters than it should: 500, and an event with
+    /// [`Reason::Route`](crate::Reason::Route). For adapters.
+    pub fn refuse_misrouted(
+        &self,
+        subject: &S,
+        found: usize,
+        expected: usize,
+        head: &RequestHead,
+    ) -> Response<Body> {
+        serve::misrouted(&self.inner, subject, found, expected).into_response(head)
+    }
+
     /// A request with terms of its own.
     ///
     /// ```

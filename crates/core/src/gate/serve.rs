@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
-use http::{Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::{Inner, Target};
 use crate::concurrency::Permit;
@@ -25,14 +25,7 @@ pub(super) async fn try_serve<S: Sync + ?Sized, R: Record>(
     terms: Terms,
     head: &RequestHead,
 ) -> Result<Response<Body>, Refusal> {
-    let passage = Passage {
-        inner,
-        subject,
-        audit_id: AuditId::next(),
-        started: Instant::now(),
-        id: target.id(),
-        stage: AtomicU8::new(UNDECIDED),
-    };
+    let passage = Passage::new(inner, subject, target.id());
     let result = passage.run(target, terms, head).await;
     passage.enter(OVER);
     if let Err(refusal) = &result {
@@ -40,6 +33,29 @@ pub(super) async fn try_serve<S: Sync + ?Sized, R: Record>(
     }
     result
 }
+
+/// Refuses a request whose route cannot name a file.
+pub(super) fn misrouted<S: Sync + ?Sized, R: Record>(
+    inner: &Inner<S, R>,
+    subject: &S,
+    found: usize,
+    expected: usize,
+) -> Refusal {
+    let passage = Passage::new(inner, subject, None);
+    passage.enter(OVER);
+    let refusal = passage.refuse(StatusCode::INTERNAL_SERVER_ERROR, Reason::Route { found, expected });
+    passage.refused(refusal.status(), refusal.reason());
+    refusal
+}
+
+/// Tells nginx not to store the answer ahead of its client
+/// (<https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering>). It never reaches the client through nginx.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Longer bodies are sent with [`X_ACCEL_BUFFERING`]. nginx stores up to 1 GiB of them in a file, and then stops reading until
+/// its client has caught up. Measured at 100 MB: without the file nginx takes a third less processor time for a slow client, and
+/// 6 to 36 % more for a fast one.
+const BUFFERED_BY_PROXIES: u64 = 16 << 20;
 
 /// nginx's own status, for a client that was gone before it could be told anything.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -81,6 +97,13 @@ impl<S: Sync + ?Sized, R: Record> Drop for Passage<'_, S, R> {
             GRANTED => self.delivered(self.inner.strategy.name(), None, Outcome::Cut { bytes: 0 }),
             _ => {}
         }
+    }
+}
+
+impl<'a, S: Sync + ?Sized, R: Record> Passage<'a, S, R> {
+    fn new(inner: &'a Inner<S, R>, subject: &'a S, id: Option<&'a str>) -> Self {
+        let (audit_id, started) = (AuditId::next(), Instant::now());
+        Self { inner, subject, audit_id, started, id, stage: AtomicU8::new(UNDECIDED) }
     }
 }
 
@@ -143,7 +166,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
                 return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Authorizer(error)));
             }
         };
-        let permit = match self.inner.concurrency.as_ref().map(|caps| caps.enter(self.subject)) {
+        let permit = match self.enter_place(head) {
             Some(None) => {
                 return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::TooManyDownloads));
             }
@@ -166,6 +189,12 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             }
             Err(error) => Err(self.delivery_failed(error)),
         }
+    }
+
+    /// `None` without caps, `Some(None)` at a cap.
+    fn enter_place(&self, head: &RequestHead) -> Option<Option<Permit>> {
+        let caps = self.inner.concurrency.as_ref()?;
+        Some(caps.enter(self.subject, head.patience(), Instant::now()))
     }
 
     /// Tells the observer and starts the delivery. No async function, so that no future holds the grant but the strategy's.
@@ -231,6 +260,9 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             response.extensions().get::<ServedBy>().map_or(self.inner.strategy.name(), ServedBy::strategy);
         let delivery = response.extensions().get::<Delivery>().copied();
         let length = response.body().remaining();
+        if length > BUFFERED_BY_PROXIES && delivery.is_none() {
+            response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        }
         if length > 0 && delivery.is_none() {
             if permit.is_some() || reserved.is_some() || self.inner.observer.is_some() {
                 let transfer = Transfer {
