@@ -3,14 +3,16 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::Error;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpResponse};
 use bytes::Bytes;
-use demo::LogLine;
+use demo::{InProgress, LogLine, Site};
 use http::{Method, StatusCode};
 use secure_download::ServedBy;
+use secure_download::actix::Delivered;
 
 pub(crate) async fn log(
     request: ServiceRequest,
@@ -18,16 +20,22 @@ pub(crate) async fn log(
 ) -> Result<ServiceResponse<Logged>, Error> {
     let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or_default();
     let mut line = LogLine::new(&method, request.uri().path());
-    let response = next.call(request).await?;
+    let site = request.app_data::<Data<Site>>().cloned();
+    let in_progress = site.as_ref().map(|site| site.begin());
+    let response = match site.and_then(|site| site.turned_away(request.uri().path())) {
+        Some(page) => request.into_response(HttpResponse::from(Delivered(page))),
+        None => next.call(request).await?,
+    };
     let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or_default();
     line.answered(status, response.response().extensions().get().map(ServedBy::strategy));
-    Ok(response.map_body(|_, body| Logged { body, line }))
+    Ok(response.map_body(|_, body| Logged { body, line, _in_progress: in_progress }))
 }
 
 /// A body that is counted as it is taken. The line is written when it is dropped: at its end, or when the client left.
 pub(crate) struct Logged {
     body: BoxBody,
     line: LogLine,
+    _in_progress: Option<InProgress>,
 }
 
 impl MessageBody for Logged {

@@ -11,15 +11,14 @@ mod routes;
 mod session;
 
 use std::error::Error;
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::rt::System;
 use actix_web::web::Data;
-use demo::{Options, Site};
+use demo::{Options, Signals, Site};
 use mimalloc::MiMalloc;
-use secure_download::actix::DownloadServer;
+use secure_download::actix::{DownloadServer, ListeningSocket};
 
 /// Of thousands of connections glibc's allocator holds a third more, and what sign-ins needed it holds for ever.
 #[global_allocator]
@@ -30,29 +29,37 @@ fn main() -> ExitCode {
 }
 
 async fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
-    let stopped = demo::stopped()?;
-    let listener = TcpListener::bind(options.listen)
+    let signals = Signals::listen()?;
+    let socket = ListeningSocket::bind(&options.listen.to_string())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-    let address = listener.local_addr()?;
     let site = Data::new(Site::open(options).await?);
+    // Stopped when this function ends.
+    let mut proxy = demo::announce(&site, options, socket.tcp_address())?;
     let app = {
         let site = site.clone();
         move || routes::app(site.clone())
     };
-    let server = DownloadServer::new(app)
+    let mut server = DownloadServer::new(app)
         .stall_timeout(Duration::from_secs(options.stall_seconds.get()))
-        .configure(|server| server.disable_signals())
-        .listen(listener)?;
-    // Stopped when this function ends.
-    let _proxy = demo::announce(&site, options, address)?;
+        .configure(|server| server.disable_signals().shutdown_timeout(options.drain))
+        .listen(socket)?;
 
     let handle = server.handle();
     tokio::select! {
-        served = server => Ok(served?),
-        () = stopped => {
-            // Running downloads end here, and unfinished uploads are removed.
-            handle.stop(false).await;
-            Ok(())
-        }
+        served = &mut server => return Ok(served?),
+        () = site.drained(signals.count(1), options.listen.is_inherited()) => {}
     }
+    let finished = async {
+        let _stopped = tokio::join!(handle.stop(true), server);
+        if let Some(proxy) = &mut proxy {
+            proxy.finish().await;
+        }
+    };
+    tokio::select! {
+        () = finished => {}
+        () = site.drain_is_over() => {}
+        () = signals.count(2) => {}
+    }
+    // Downloads that are left end here, and unfinished uploads are removed.
+    Ok(())
 }

@@ -48,6 +48,9 @@ pub(crate) fn app(
             on("/assets/{name}", "GET,HEAD").route(get().to(async |Id(name): Id| Delivered(asset(&name)))),
         )
         .service(on("/healthz", "GET,HEAD").route(get().to(async || "ok")))
+        .service(
+            on("/readyz", "GET,HEAD").route(get().to(async |site: Data<Site>| Delivered(site.ready().await))),
+        )
         .default_service(web::to(async || Delivered(refusal(StatusCode::NOT_FOUND, ""))))
         .app_data(PayloadConfig::new(FORM_LIMIT))
         .wrap(session::identity())

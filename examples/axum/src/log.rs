@@ -1,28 +1,34 @@
 //! One log line for each request, with the bytes of the body that really left.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Error;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
-use demo::LogLine;
+use axum::response::{IntoResponse as _, Response};
+use demo::{InProgress, LogLine, Site};
 use http_body::{Frame, SizeHint};
 use secure_download::ServedBy;
 
-pub(crate) async fn log(request: Request, next: Next) -> Response {
+pub(crate) async fn log(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let in_progress = site.begin();
     let mut line = LogLine::new(request.method(), request.uri().path());
-    let response = next.run(request).await;
+    let response = match site.turned_away(request.uri().path()) {
+        Some(page) => page.into_response(),
+        None => next.run(request).await,
+    };
     line.answered(response.status(), response.extensions().get().map(ServedBy::strategy));
-    response.map(|body| Body::new(Logged { body, line }))
+    response.map(|body| Body::new(Logged { body, line, _in_progress: in_progress }))
 }
 
 /// A body that is counted as it is taken. The line is written when it is dropped: at its end, or when the client left.
 struct Logged {
     body: Body,
     line: LogLine,
+    _in_progress: InProgress,
 }
 
 impl http_body::Body for Logged {

@@ -11,10 +11,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use demo::{Options, Site};
+use demo::{Options, Signals, Site};
 use mimalloc::MiMalloc;
-use secure_download::axum::{DownloadListener, serve};
-use tokio::net::TcpListener;
+use secure_download::axum::{DownloadListener, ListeningSocket, serve};
 use tokio::runtime::Runtime;
 
 /// Of thousands of connections glibc's allocator holds a third more, and what sign-ins needed it holds for ever.
@@ -28,23 +27,37 @@ fn main() -> ExitCode {
 fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {
-        let stopped = demo::stopped()?;
-        let listener = TcpListener::bind(options.listen)
-            .await
+        let signals = Signals::listen()?;
+        let socket = ListeningSocket::bind(&options.listen.to_string())
             .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-        let address = listener.local_addr()?;
         let site = Arc::new(Site::open(options).await?);
         // Stopped when this block ends.
-        let _proxy = demo::announce(&site, options, address)?;
+        let mut proxy = demo::announce(&site, options, socket.tcp_address())?;
 
         let stall = Duration::from_secs(options.stall_seconds.get());
-        let listener = DownloadListener::new(listener).stall_timeout(stall);
+        let listener = DownloadListener::try_from(socket)?.stall_timeout(stall);
+        let drained = {
+            let (site, signals, inherited) =
+                (Arc::clone(&site), signals.clone(), options.listen.is_inherited());
+            async move { site.drained(signals.count(1), inherited).await }
+        };
+        let server = serve(listener, routes::router(Arc::clone(&site)))
+            .with_graceful_shutdown(drained)
+            .shutdown_deadline(site.longest_drain());
+        let finished = async {
+            server.await?;
+            if let Some(proxy) = &mut proxy {
+                proxy.finish().await;
+            }
+            Ok(())
+        };
         tokio::select! {
-            never = serve(listener, routes::router(site)) => match never {},
-            () = stopped => Ok(()),
+            finished = finished => finished,
+            () = site.drain_is_over() => Ok(()),
+            () = signals.count(2) => Ok(()),
         }
     });
-    // Running downloads end here, and unfinished uploads are removed.
+    // Downloads that are left end here, and unfinished uploads are removed.
     runtime.shutdown_timeout(Duration::from_millis(500));
     outcome
 }

@@ -43,12 +43,13 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/d/{token}/file", any(leased))
         .route("/assets/{name}", get(async |Id(name): Id| asset(&name)))
         .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(async |State(site): State<Arc<Site>>| site.ready().await))
         .fallback(async || refusal(StatusCode::NOT_FOUND, ""))
         .method_not_allowed_fallback(async || refusal(StatusCode::METHOD_NOT_ALLOWED, ""))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(middleware::from_fn(refuse_cross_site))
         .layer(middleware::map_request(linger::keep_reading))
-        .layer(middleware::from_fn(log::log))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), log::log))
         .with_state(App { site, cookie_key });
     match guard {
         Some(guard) => router.layer(guard),

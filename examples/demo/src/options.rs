@@ -1,20 +1,25 @@
 //! The command line, the same for every demo application.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
+use crate::listen::{Listen, resolve};
+
 /// Shares private files with people who sign in.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub struct Options {
-    /// Where to listen; port 0 picks a free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = resolve)]
-    pub listen: SocketAddr,
+    /// Where to listen: HOST:PORT (port 0 picks a free port), unix:PATH, or `systemd` for the socket that it hands over
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+    pub listen: Listen,
+    /// How long running downloads may take to finish after SIGTERM or Ctrl-C
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub drain: u64,
     /// The folder that holds the database and the uploaded files; made if absent
     #[arg(long, value_name = "FOLDER", default_value = "demo-data")]
     pub data: PathBuf,
@@ -191,7 +196,7 @@ impl Options {
         if self.expires == 0 {
             return Err("--expires 0 leaves no time to download anything".to_owned());
         }
-        if self.s3_bucket.is_none() && !self.mask && !self.listen.ip().to_canonical().is_loopback() {
+        if self.s3_bucket.is_none() && !self.mask && self.listen.is_reachable_from_outside() {
             return Err(
                 "the embedded S3 server is reached from this machine only: name a real one with --s3-bucket \
                         and --s3-endpoint"
@@ -221,28 +226,40 @@ impl Options {
         if self.mask && matches!(self.proxy, Some(ProxyName::Apache | ProxyName::Lighttpd)) {
             return Err("only caddy and nginx can fetch from a bucket: choose one with --proxy".to_owned());
         }
-        // Naming a sample user with the sample password does not make it less known.
-        let known =
-            |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
         let behind_proxy = self.mask || self.strategy == StrategyName::Accel;
-        let proxied = behind_proxy.then_some(("--proxy-listen", self.proxy_listen));
-        for (option, address) in std::iter::once(("--listen", self.listen)).chain(proxied) {
-            if !address.ip().to_canonical().is_loopback() && self.credentials().iter().any(known) {
-                return Err(format!(
-                    "sample users may not be reached from outside: with {option} {address} name your own with --user \
-                     NAME:PASSWORD"
-                ));
-            }
+        if behind_proxy && !matches!(self.listen, Listen::Tcp(_)) {
+            return Err(
+                "the proxy reaches the demo over TCP: with --strategy accel or --mask, --listen HOST:PORT"
+                    .to_owned(),
+            );
+        }
+        let proxied = behind_proxy.then(|| ("--proxy-listen", Listen::Tcp(self.proxy_listen)));
+        for (option, listen) in std::iter::once(("--listen", self.listen.clone())).chain(proxied) {
+            self.check_users(option, &listen)?;
         }
         Ok(())
     }
-}
 
-fn resolve(text: &str) -> Result<SocketAddr, String> {
-    text.to_socket_addrs()
-        .map_err(|error| format!("expected HOST:PORT ({error})"))?
-        .next()
-        .ok_or_else(|| "the host has no address".to_owned())
+    /// Whether the socket that the demo listens on goes together with the options. systemd chooses its address.
+    ///
+    /// # Errors
+    /// One line that says what does not go together, and why.
+    pub fn check_address(&self, address: Option<SocketAddr>) -> Result<(), String> {
+        address.map_or(Ok(()), |address| self.check_users("--listen", &Listen::Tcp(address)))
+    }
+
+    fn check_users(&self, option: &str, listen: &Listen) -> Result<(), String> {
+        // Naming a sample user with the sample password does not make it less known.
+        let known =
+            |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
+        if listen.is_reachable_from_outside() && self.credentials().iter().any(known) {
+            return Err(format!(
+                "sample users may not be reached from outside: with {option} {listen} name your own with --user \
+                 NAME:PASSWORD"
+            ));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

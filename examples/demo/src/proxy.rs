@@ -140,7 +140,7 @@ impl Agreement {
                 )
                 .as_bytes(),
             );
-            return Ok(Proxy { address, child: None });
+            return Ok(Proxy { address, child: None, name: self.proxy });
         }
         let Some(path) = find(program) else {
             return Err(StartError::new(format!(
@@ -164,7 +164,7 @@ impl Agreement {
             .stderr(output.1)
             .spawn()
             .map_err(|error| StartError::new(format!("cannot start {program}: {error}")))?;
-        let mut proxy = Proxy { address, child: Some(child) };
+        let mut proxy = Proxy { address, child: Some(child), name: self.proxy };
         if proxy.listens() {
             return Ok(proxy);
         }
@@ -196,6 +196,7 @@ fn bound_to_this_process(program: &Path) -> Command {
 pub struct Proxy {
     address: SocketAddr,
     child: Option<Child>,
+    name: ProxyName,
 }
 
 impl Proxy {
@@ -203,6 +204,20 @@ impl Proxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Tells the proxy to end once its running transfers are over, and waits until it has. What runs when this is dropped
+    /// is cut.
+    pub async fn finish(&mut self) {
+        #[cfg(unix)]
+        if let Some(child) = &mut self.child
+            && let Some(process) = rustix::process::Pid::from_raw(child.id().cast_signed())
+        {
+            let _ = rustix::process::kill_process(process, self.name.graceful_signal());
+            while matches!(child.try_wait(), Ok(None)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
     }
 
     fn listens(&mut self) -> bool {
@@ -250,6 +265,19 @@ impl ProxyName {
             Self::Nginx => ("nginx", &["-c"]),
             Self::Apache => ("apache2", &["-D", "FOREGROUND", "-f"]),
             Self::Lighttpd => ("lighttpd", &["-D", "-f"]),
+        }
+    }
+
+    /// What makes the server end once its transfers are over: nginx(8), httpd's "Stopping and Restarting", lighttpd's
+    /// `server.graceful-shutdown-timeout`. Caddy always does.
+    #[cfg(unix)]
+    fn graceful_signal(self) -> rustix::process::Signal {
+        use rustix::process::Signal;
+        match self {
+            Self::Caddy => Signal::TERM,
+            Self::Nginx => Signal::QUIT,
+            Self::Apache => Signal::WINCH,
+            Self::Lighttpd => Signal::INT,
         }
     }
 

@@ -10,6 +10,7 @@ use secure_download::links::{LinkBearer, Links};
 use secure_download::{DeliveryStrategy, FirstOf, Gate, Guard, Stream};
 
 use crate::bucket::Bucket;
+use crate::drain::Drain;
 use crate::options::{ProxyName, StrategyName};
 use crate::page;
 use crate::passwords::Passwords;
@@ -30,6 +31,7 @@ pub struct Site {
     pub(crate) strategy: &'static str,
     pub(crate) max_upload: u64,
     pub(crate) stall: Duration,
+    pub(crate) drain: Drain,
     pub(crate) links: Links,
     pub(crate) link_gate: Gate<Option<LinkBearer>, StoredFile>,
     gate: Gate<Option<User>, StoredFile>,
@@ -104,6 +106,7 @@ impl Site {
             passwords,
             max_upload: options.max_upload,
             stall: Duration::from_secs(options.stall_seconds.get()),
+            drain: Drain::new(Duration::from_secs(options.drain)),
             cookie_key,
             https_public: options.https_public,
         })

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tokio::signal;
+use tokio::sync::watch;
 
 use crate::{Options, Proxy, Site, StartError, raise_descriptor_limit};
 
@@ -50,12 +51,20 @@ pub fn run(program: &str, serve: impl FnOnce(&Options) -> Result<(), Box<dyn Err
 ///
 /// # Errors
 /// [`StartError`] if there is no proxy.
-pub fn announce(site: &Site, options: &Options, app: SocketAddr) -> Result<Option<Proxy>, StartError> {
+pub fn announce(
+    site: &Site,
+    options: &Options,
+    app: Option<SocketAddr>,
+) -> Result<Option<Proxy>, StartError> {
+    options.check_address(app).map_err(StartError::new)?;
     if let Some(warning) = options.warning() {
         eprintln!("{warning}");
     }
-    let proxy = site.start_proxy(options, reachable(app))?;
-    println!("listening on http://{}", reachable(proxy.as_ref().map_or(app, Proxy::address)));
+    let proxy = app.map(|app| site.start_proxy(options, reachable(app))).transpose()?.flatten();
+    match proxy.as_ref().map(Proxy::address).or(app) {
+        Some(address) => println!("listening on http://{}", reachable(address)),
+        None => println!("listening on {}", options.listen),
+    }
     Ok(proxy)
 }
 
@@ -69,20 +78,42 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Ends with Ctrl-C, or when the system asks the process to stop.
-///
-/// # Errors
-/// If the signals cannot be awaited.
-pub fn stopped() -> io::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
-    Ok(async move {
+/// Ctrl-C and what the system sends to end a process, as they come.
+#[derive(Debug, Clone)]
+pub struct Signals(watch::Receiver<u32>);
+
+impl Signals {
+    /// Listens for signals from now on.
+    ///
+    /// # Errors
+    /// If the signals cannot be awaited.
+    pub fn listen() -> io::Result<Self> {
+        let (sender, receiver) = watch::channel(0);
         #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = signal::ctrl_c() => {}
+        let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+        #[cfg(unix)]
+        let mut interrupt = signal::unix::signal(signal::unix::SignalKind::interrupt())?;
+        tokio::spawn(async move {
+            while !sender.is_closed() {
+                #[cfg(unix)]
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                #[cfg(not(unix))]
+                if signal::ctrl_c().await.is_err() {
+                    return;
+                }
+                sender.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Self(receiver))
+    }
+
+    /// Ready when so many signals have come.
+    pub async fn count(&self, awaited: u32) {
+        if self.0.clone().wait_for(|count| *count >= awaited).await.is_err() {
+            std::future::pending::<()>().await;
         }
-        #[cfg(not(unix))]
-        let _ = signal::ctrl_c().await;
-    })
+    }
 }

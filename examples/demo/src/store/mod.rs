@@ -105,6 +105,11 @@ impl Store {
         Ok(Self { jobs })
     }
 
+    /// Whether the database answers.
+    pub(crate) async fn answers(&self) -> Result<(), StoreError> {
+        self.run(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+    }
+
     /// Runs `job` on the database's thread.
     async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
     where
