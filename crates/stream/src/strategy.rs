@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+#[cfg(feature = "object_store")]
 use std::sync::Arc;
 use std::time::SystemTime;
 
