@@ -17,6 +17,7 @@ pub(super) struct Stamp {
 }
 
 /// What Unix file systems say besides.
+#[cfg_attr(not(unix), allow(dead_code, reason = "no other system tells"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Identity {
     device: u64,
@@ -26,6 +27,7 @@ struct Identity {
 }
 
 /// What changes without the content, and moves the change time.
+#[cfg_attr(not(unix), allow(dead_code, reason = "no other system tells"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Attributes {
     mode: u32,
@@ -103,6 +105,7 @@ impl Stamp {
     }
 
     /// The file system that the file is in, if the system tells.
+    #[cfg(target_os = "linux")]
     pub(super) fn device(&self) -> Option<u64> {
         self.identity.map(|identity| identity.device)
     }
