@@ -304,9 +304,9 @@ async fn a_tag_and_a_date_never_join_what_the_system_tells_apart() {
     }
 }
 
-/// A date that the last write left joins ranges as it always did.
+/// A date that was not set by hand.
 #[tokio::test]
-async fn a_date_that_nobody_set_joins_once_it_is_settled() {
+async fn a_date_that_the_last_write_left_joins_once_it_is_settled() {
     let root = tempfile::tempdir().expect("a folder");
     fs::write(root.path().join("file"), vec![b'a'; LENGTH]).expect("written");
     let gate = gate(Stream::local(root.path()).expect("a folder"), [file("file")]);
