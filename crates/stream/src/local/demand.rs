@@ -17,7 +17,7 @@ const NEW_CHUNKS: usize = 4;
 const STALLED: Duration = Duration::from_secs(1);
 /// Then it is tried with so many small chunks. hyper holds at most sixteen (HTTP/1), then asks for no more.
 const TRIALS: usize = 32;
-const TRIAL: usize = 1024;
+const TRIAL: usize = 64;
 const TRIAL_WAIT: Duration = Duration::from_millis(10);
 
 /// A consumer that gives a chunk back so soon after it got the next one needs both.
@@ -74,7 +74,7 @@ impl Demand {
             None => (TRIAL, 0),
             Some(more) => (TRIAL, more + 1),
         };
-        Some(first << doublings.min(6)).map(|size| size.min(LARGEST))
+        Some(first << doublings.min(10)).map(|size| size.min(LARGEST))
     }
 
     pub(super) fn lent(&mut self) {
