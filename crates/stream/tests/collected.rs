@@ -71,6 +71,8 @@ fn gate(stream: Stream, lengths: &[usize], rate: Option<NonZeroU64>, tracked: bo
     if tracked { gate.concurrency(Concurrency::new(1)).build() } else { gate.build() }
 }
 
+type Open = fn(&Path) -> Result<Stream, StreamError>;
+
 #[tokio::test(start_paused = true)]
 async fn consumers_that_keep_chunks_get_the_whole_body() {
     const LENGTHS: [usize; 4] = [65_536, 65_537, 300_000, 3_000_000];
@@ -78,8 +80,7 @@ async fn consumers_that_keep_chunks_get_the_whole_body() {
     for length in LENGTHS {
         fs::write(root.path().join(length.to_string()), content(length)).expect("written");
     }
-    let open: [fn(&Path) -> Result<Stream, StreamError>; 2] =
-        [|root| Stream::local(root), |root| Stream::local_portable(root)];
+    let open: [Open; 2] = [|root| Stream::local(root), |root| Stream::local_portable(root)];
     for open in open {
         for tracked in [false, true] {
             for keeps in [Keeps::All, Keeps::Last(1), Keeps::Last(3), Keeps::AllAfter(3), Keeps::Groups(8)] {
