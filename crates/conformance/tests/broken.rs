@@ -40,6 +40,7 @@ enum Fault {
     TellsOfItsStorage,
     IsWrongFarOff,
     HasOneTag,
+    WaitsForItsChunk,
     Adds(&'static str, &'static str),
 }
 
@@ -63,6 +64,11 @@ impl Memory {
         }
         self.files.get(key).cloned()
     }
+}
+
+/// A chunk that nothing else holds.
+fn copied(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 /// Something that must be given back.
@@ -122,6 +128,7 @@ impl DeliveryStrategy for Memory {
             head
         };
         let held = Held::take(&self.held);
+        let fault = self.fault;
         let off = u64::from(matches!(self.fault, Fault::IsOffByOne | Fault::IsWrongFarOff));
         let near = if self.fault == Fault::IsWrongFarOff { 131_072 } else { 0 };
         let mut response = match grant.plan().select(head, &file, SystemTime::now()) {
@@ -138,8 +145,18 @@ impl DeliveryStrategy for Memory {
                     }
                     let held = Held::take(&held.0);
                     let mut rest = chunks.into_iter();
-                    futures::stream::poll_fn(move |_| {
+                    let mut lent: Option<Bytes> = None;
+                    futures::stream::poll_fn(move |cx| {
                         let _ = &held;
+                        if fault == Fault::WaitsForItsChunk {
+                            if lent.as_ref().is_some_and(|lent| !lent.is_unique()) {
+                                cx.waker().wake_by_ref();
+                                return std::task::Poll::Pending;
+                            }
+                            let next: Option<Result<Bytes, _>> = rest.next();
+                            lent = next.as_ref().and_then(|chunk| chunk.as_ref().ok()).map(copied);
+                            return std::task::Poll::Ready(lent.clone().map(Ok));
+                        }
                         std::task::Poll::Ready(rest.next())
                     })
                 });
@@ -189,6 +206,7 @@ async fn each_law_of_those_that_send_is_broken_by_somebody() {
         (Fault::MarksWhatItSends, Some(PLAN)),
         (Fault::TellsOfItsStorage, Some("no secret shows")),
         (Fault::IsWrongFarOff, Some("ranges are answered as RFC 9110 says")),
+        (Fault::WaitsForItsChunk, Some("a body may be collected")),
         (Fault::HasOneTag, Some("a key opens its own file and no other")),
         (Fault::Adds("x-accel-redirect", "/_p/other"), Some(FIELDS)),
         (Fault::Adds("access-control-allow-origin", "*"), Some(FIELDS)),

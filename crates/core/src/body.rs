@@ -63,7 +63,16 @@ impl Body {
         Self { source, remaining, tracking: None }
     }
 
-    /// Exactly `length` bytes from `stream`. The stream is polled only while the framework wants more.
+    /// Exactly `length` bytes from `stream`. The stream is polled only while its consumer wants more.
+    ///
+    /// Consumers differ in what they hold, and `stream` must come to its end with each of them:
+    ///
+    /// - A server holds a chunk until it is on its way, for as long as its client does not read. It may poll meanwhile, and
+    ///   hyper holds up to sixteen chunks or 400 KiB if it gets them at once. A stream with thousands of readers waits before
+    ///   it gives the next chunk.
+    /// - A reader may hold the last chunk until it has the next one.
+    /// - A collector (`to_bytes`, a layer that buffers) holds every chunk until the end. A stream that waits until its last
+    ///   chunk was dropped never ends there: give another one after some time.
     pub fn stream(length: u64, stream: impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static) -> Self {
         let source = if length == 0 { Source::Ended } else { Source::Stream(Box::pin(stream)) };
         Self { source, remaining: length, tracking: None }

@@ -24,7 +24,7 @@ impl<'a> Validators<'a> {
         let last_modified = modified.and_then(|time| HttpDate::from_time(time.min(now)));
         let settled = modified
             .and_then(|time| now.duration_since(time).ok())
-            .is_some_and(|age| age >= crate::plan::SETTLED_AFTER);
+            .is_some_and(|age| age >= crate::representation::SETTLED_AFTER);
         Self { etag, last_modified, settled, now }
     }
 

@@ -71,6 +71,7 @@ pub struct Download {
     etag: Option<ETag>,
     last_modified: Option<SystemTime>,
     length: Option<u64>,
+    append_only: bool,
     cache: CachePolicy,
     terms: Terms,
 }
@@ -88,6 +89,7 @@ impl Download {
             etag: None,
             last_modified: None,
             length: None,
+            append_only: false,
             cache: CachePolicy::NoStore,
             terms: Terms::new(),
         }
@@ -123,7 +125,8 @@ impl Download {
         self
     }
 
-    /// The app's own validator. A strategy that sends the bytes itself uses what it finds in storage.
+    /// The app's own validator, RFC 9110 section 8.8.3. A strategy that sends local files uses it in place of the one it
+    /// would make of the file: a strong tag must change with every byte. Object stores have tags of their own.
     #[must_use]
     pub fn etag(mut self, etag: ETag) -> Self {
         self.etag = Some(etag);
@@ -141,6 +144,16 @@ impl Download {
     #[must_use]
     pub fn length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);
+        self
+    }
+
+    /// The file only grows: a log, a recording. A strategy that sends local files then sends as many bytes as the file had
+    /// when the request came, though more are appended meanwhile. Its entity tag is weak.
+    ///
+    /// Only appending may go on. Bytes that were there and are overwritten may be sent as a mixture of both.
+    #[must_use]
+    pub fn append_only(mut self) -> Self {
+        self.append_only = true;
         self
     }
 
@@ -225,6 +238,12 @@ impl Download {
     #[must_use]
     pub fn known_length(&self) -> Option<u64> {
         self.length
+    }
+
+    /// Whether the file only grows.
+    #[must_use]
+    pub fn is_append_only(&self) -> bool {
+        self.append_only
     }
 
     /// The cache policy.

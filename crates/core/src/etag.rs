@@ -71,6 +71,12 @@ impl ETag {
         self.weak
     }
 
+    /// The same tag, weak: for content that may change while the tag stays.
+    #[must_use]
+    pub fn into_weak(self) -> Self {
+        Self { weak: true, ..self }
+    }
+
     /// Strong comparison, RFC 9110 section 8.8.3.2: both strong, and equal.
     #[must_use]
     pub fn strong_eq(&self, other: &Self) -> bool {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
@@ -16,7 +16,8 @@ use crate::conditional::{self, Precondition, Validators};
 use crate::content_safety::Judgement;
 use crate::range::{self, Ranges};
 use crate::{
-    Body, CachePolicy, ContentPolicy, Disposition, Download, ETag, RequestHead, Terms, content_disposition,
+    Body, CachePolicy, ContentPolicy, Disposition, Download, Representation, RequestHead, Terms,
+    content_disposition,
 };
 
 /// `CDN-Cache-Control`, RFC 9213.
@@ -24,57 +25,6 @@ pub(crate) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-ca
 
 /// `no-store`, for refusals and CDNs.
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// How old a modification time must be before it tells versions apart: file systems and stores may record two changes
-/// within one tick as one time.
-pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(2);
-
-/// What a strategy found in storage: the file as it is now.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Representation {
-    /// Length in bytes.
-    pub length: u64,
-    /// The validator, if there is one. For a file, see [`Representation::of_file`].
-    pub etag: Option<ETag>,
-    /// The last change. Times before 1970 are not sent, times in the future are sent as now.
-    pub last_modified: Option<SystemTime>,
-}
-
-impl Representation {
-    /// A file of `length` bytes, last changed at `modified`, seen at `now`.
-    ///
-    /// The entity tag is made of the length and the time in nanoseconds, so that replicas of a file agree. It is
-    /// weak until the file has been left alone for two seconds, for the next change might not move its time.
-    #[must_use]
-    pub fn of_file(length: u64, modified: SystemTime, now: SystemTime) -> Self {
-        let opaque = match modified.duration_since(SystemTime::UNIX_EPOCH).map(|age| age.as_nanos()) {
-            Ok(after) => match u64::try_from(after) {
-                Ok(nanos) => hexadecimal(length, nanos),
-                Err(_) => format!("{length:x}-{after:x}").into(),
-            },
-            Err(before) => format!("{length:x}--{:x}", before.duration().as_nanos()).into(),
-        };
-        let settled = now.duration_since(modified).is_ok_and(|age| age >= SETTLED_AFTER);
-        let etag = if settled { ETag::strong(opaque) } else { ETag::weak(opaque) };
-        Self { length, etag, last_modified: Some(modified) }
-    }
-}
-
-/// `{length:x}-{nanos:x}`, without the formatting machinery: every request needs it.
-fn hexadecimal(length: u64, nanos: u64) -> Box<str> {
-    let mut text = String::with_capacity(33);
-    push_hexadecimal(&mut text, length);
-    text.push('-');
-    push_hexadecimal(&mut text, nanos);
-    text.into()
-}
-
-fn push_hexadecimal(text: &mut String, number: u64) {
-    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
-    for place in (0..digits).rev() {
-        text.push(char::from(b"0123456789abcdef"[(number >> (4 * place) & 0xf) as usize]));
-    }
-}
 
 /// The headers of a granted download as the client must see them.
 ///
@@ -94,6 +44,8 @@ fn push_hexadecimal(text: &mut String, number: u64) {
 #[derive(Debug, Clone)]
 pub struct ResponsePlan {
     headers: HeaderMap,
+    /// Whether a date in `If-Range` may join ranges.
+    dates_join: bool,
 }
 
 impl ResponsePlan {
@@ -122,7 +74,15 @@ impl ResponsePlan {
         if let Some(policy) = inline {
             headers.insert(Judgement::POLICY_HEADER, policy);
         }
-        Self { headers }
+        Self { headers, dates_join: true }
+    }
+
+    /// Lets no date in `If-Range` join ranges: the whole file is sent. For files whose date may stay when their content
+    /// changes (RFC 9110 section 8.8.2.2). Entity tags go on joining.
+    #[must_use]
+    pub fn ranges_by_tag_only(mut self) -> Self {
+        self.dates_join = false;
+        self
     }
 
     /// Every header of a complete answer that does not depend on the bytes.
@@ -175,8 +135,9 @@ impl ResponsePlan {
     /// - 8.8.2: `Last-Modified` is not sent for times before 1970, which are broken clocks, and then date conditions
     ///   are ignored. A time in the future is sent as the time of the answer.
     /// - 8.8.2.2: a date joins ranges (`If-Range`) only once the file has been left alone for two seconds, and so does an
-    ///   entity tag made by [`Representation::of_file`]. Clients that hold a date alone cannot tell two changes within
-    ///   one second apart; they are sent a tag, too.
+    ///   entity tag made by [`Representation::of_local_file`]. A date that was set by hand joins none, see
+    ///   [`ResponsePlan::ranges_by_tag_only`]. Clients that hold a date alone cannot tell two changes within one second
+    ///   apart; they are sent a tag, too.
     /// - 13.1.1: `If-Match` with nothing in it, or with nothing that is an entity tag, is false: 412 is safer than
     ///   to go on.
     /// - 13.1.2, 5.6.1: members of a list that are no entity tags are passed over; those beside them count. `*` counts only
@@ -203,7 +164,8 @@ impl ResponsePlan {
 
     /// As [`ResponsePlan::select`], with nothing copied.
     pub fn into_selection(self, head: &RequestHead, file: &Representation, now: SystemTime) -> Selection {
-        let validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
+        let mut validators = Validators::new(file.etag.as_ref(), file.last_modified, now);
+        validators.settled &= self.dates_join;
         match conditional::evaluate(head, &validators) {
             Precondition::Holds => {}
             Precondition::NotModified => return Selection::Answered(self.not_modified(&validators)),

@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::Method;
 use secure_download_core::{
-    CachePolicy, ContentPolicy, CrossOriginPolicy, Download, Gate, Representation, RequestHead, ResponsePlan,
-    Selection,
+    CachePolicy, ContentPolicy, CrossOriginPolicy, Download, FileStamp, Gate, Representation, RequestHead,
+    ResponsePlan, Selection,
 };
 use support::{Answer, allow, fields, file, head, now, one, plan_for};
 
@@ -140,6 +140,34 @@ fn a_files_tag_tells_its_length_and_time_whenever_that_is() {
             assert!(seen.insert(settled.etag.expect("a tag").to_string()), "{modified:?} {length}");
         }
     }
+}
+
+#[test]
+fn a_local_files_tag_tells_everything_that_the_file_system_tells() {
+    let hour = Duration::from_secs(3600);
+    let then = UNIX_EPOCH + 1000 * hour;
+    let stamp = FileStamp { length: 10, modified: then, changed: then, inode: 7 };
+    let tag = |stamp: &FileStamp, now| Representation::of_local_file(stamp, now).etag.expect("a tag");
+    let own = tag(&stamp, then + hour);
+    assert!(!own.is_weak());
+    assert_eq!(own, tag(&stamp, then + 2 * hour));
+    let nano = Duration::from_nanos(1);
+    for other in [
+        FileStamp { length: 11, ..stamp },
+        FileStamp { modified: then + nano, ..stamp },
+        FileStamp { changed: then + nano, ..stamp },
+        FileStamp { inode: 8, ..stamp },
+        // The same digits, in other places.
+        FileStamp { modified: then + nano, changed: then - nano, ..stamp },
+    ] {
+        assert_ne!(own, tag(&other, then + hour), "{other:?}");
+    }
+    for fresh in [FileStamp { modified: then - hour, ..stamp }, FileStamp { changed: then - hour, ..stamp }] {
+        assert!(tag(&fresh, then + Duration::from_secs(1)).is_weak(), "{fresh:?}");
+    }
+    let minute = Duration::from_secs(60);
+    assert!(stamp.dates_itself() && FileStamp { changed: then - minute, ..stamp }.dates_itself());
+    assert!(!FileStamp { changed: then + minute, ..stamp }.dates_itself());
 }
 
 #[test]

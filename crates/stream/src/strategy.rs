@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+#[cfg(feature = "object_store")]
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use http::Response;
 use object_store::ObjectStore;
 use secure_download_core::{Body, DeliveryError, DeliveryStrategy, Download, Grant, RequestHead, Selection};
 
-use crate::local::{FileChunks, LocalSource, OpenFile};
+use crate::local::{Asked, FileChunks, LocalSource, OpenFile};
 #[cfg(feature = "object_store")]
 use crate::object::ObjectSource;
 use crate::pacing::Paced;
@@ -31,9 +32,30 @@ const NAME: &str = "stream";
 /// - a symbolic link on the way leads out of the root; links that stay beneath it are followed,
 /// - the process may not read it.
 ///
-/// A file that is written to or cut short while it is being sent ends the transfer with an error, so that no client
-/// takes a mixture for the file. Replace files by renaming a complete one over them: running transfers
-/// then go on with the old content.
+/// # Files that change
+///
+/// Replace files by renaming a complete one over them: running transfers then go on with the old content. Removing, renaming,
+/// linking, `chmod` and `chown` cut no transfer either.
+///
+/// A file that is written to or cut short while it is being sent ends the transfer with an error, so that no client takes a
+/// mixture for the file. Each chunk is checked against what stat says: length, modification time and change time, which a
+/// writer that sets the modification time back cannot set. Extended attributes and access lists move the change time alone,
+/// so setting them ends running transfers too.
+///
+/// The entity tag is made of length, modification time, change time and inode number, so a client that resumes is sent the
+/// whole file after any change. It is weak until the file has been left alone for two seconds. [`Download::etag`] takes its
+/// place, [`Stream::replicated`] leaves change time and inode number out, and [`Download::append_only`] lets a file grow.
+///
+/// What stat does not show, this strategy does not see:
+///
+/// - a write within one tick of the file system's clock after the last change, some milliseconds on most,
+/// - a write through `mmap` to a page that is dirty already,
+/// - a write that sets the modification time back together with `chmod`, `chown`, linking or renaming,
+/// - a change on a file system whose times stand still, and on Windows any that keeps length and time.
+///
+/// # Runtime
+///
+/// Runs in a Tokio runtime with timers (`enable_all` or `enable_time`).
 ///
 /// ```
 /// use secure_download_core::{Download, FileKey};
@@ -51,6 +73,8 @@ const NAME: &str = "stream";
 pub struct Stream {
     default: Option<Source>,
     volumes: HashMap<String, Source>,
+    replicated: bool,
+    refuse_symlinks: bool,
 }
 
 #[derive(Debug)]
@@ -73,7 +97,7 @@ impl Stream {
     /// [`StreamError::Root`] if `root` is no folder that can be opened.
     pub fn local(root: impl AsRef<Path>) -> Result<Self, StreamError> {
         let default = Some(Source::Local(open_root(root.as_ref(), LocalSource::open)?));
-        Ok(Self { default, volumes: HashMap::new() })
+        Ok(Self { default, ..Self::default() })
     }
 
     /// As [`Stream::local`], but walks each path itself instead of asking the kernel to confine it. Other systems than
@@ -83,7 +107,7 @@ impl Stream {
     /// [`StreamError::Root`] if `root` is no folder that can be opened.
     pub fn local_portable(root: impl AsRef<Path>) -> Result<Self, StreamError> {
         let default = Some(Source::Local(open_root(root.as_ref(), LocalSource::open_portable)?));
-        Ok(Self { default, volumes: HashMap::new() })
+        Ok(Self { default, ..Self::default() })
     }
 
     /// Also serves downloads of the volume `name` from the folder `root`.
@@ -98,6 +122,30 @@ impl Stream {
         let source = Source::Local(open_root(root.as_ref(), LocalSource::open)?);
         self.volumes.insert(name.into(), source);
         Ok(self)
+    }
+
+    /// For folders that several machines hold copies of, behind one load balancer: the entity tags of local files are made
+    /// of length and modification time alone, so that the copies agree. Holds for every folder of this strategy.
+    ///
+    /// Copy with the times (`rsync --times`), and change the time with the content. Two versions of one length and one time
+    /// have one tag, so a client that resumes may join them.
+    ///
+    /// Without it, a tag also holds inode number and change time. A client that resumes at another machine is sent the whole
+    /// file.
+    #[must_use]
+    pub fn replicated(mut self) -> Self {
+        self.replicated = true;
+        self
+    }
+
+    /// Refuses every symbolic link beneath the roots, as nginx does with `disable_symlinks on`: 404, as for a file that is
+    /// missing. Holds for every folder of this strategy. The path of a root itself may hold links.
+    ///
+    /// Without it, links that stay beneath their root are followed.
+    #[must_use]
+    pub fn refuse_symlinks(mut self) -> Self {
+        self.refuse_symlinks = true;
+        self
     }
 
     /// Serves downloads that name no volume from an object store, ranges included: the bucket stays hidden behind the
@@ -128,7 +176,7 @@ impl Stream {
     #[cfg(feature = "object_store")]
     #[must_use]
     pub fn object_store(store: Arc<dyn ObjectStore>) -> Self {
-        Self { default: Some(Source::Object(ObjectSource::new(store))), volumes: HashMap::new() }
+        Self { default: Some(Source::Object(ObjectSource::new(store))), ..Self::default() }
     }
 
     /// Also serves downloads of the volume `name` from an object store; see [`Stream::object_store`].
@@ -180,41 +228,57 @@ impl DeliveryStrategy for Stream {
             Some(Source::Local(_)) if grant.download().version_id().is_some() => {
                 declined(grant, "a folder has no versions")
             }
-            Some(Source::Local(source)) => Box::pin(deliver_local(source, grant, head)),
+            Some(Source::Local(source)) => Box::pin(self.deliver_local(source, grant, head)),
             #[cfg(feature = "object_store")]
             Some(Source::Object(source)) => Box::pin(source.deliver(grant, head)),
         }
     }
 }
 
-#[expect(clippy::manual_async_fn, reason = "the future of an async function would hold the grant twice")]
-fn deliver_local<'a>(
-    source: &'a LocalSource,
-    grant: Grant,
-    head: &'a RequestHead,
-) -> impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'a {
-    async move {
-        let file = source.find(grant.download().key()).await?;
-        let rate = grant.terms().rate_limit();
-        let now = SystemTime::now();
-        let sending = match grant.into_plan().into_selection(head, &file.representation(now), now) {
-            Selection::Answered(response) => return Ok(response),
-            Selection::Send(sending) => sending,
-        };
-        let parts = sending.parts().clone();
-        let body = match rate {
-            // Small enough for one buffer, which leaves together with the head.
-            None if parts.length() <= OpenFile::ONE_BUFFER => Body::full(file.read_all(&parts).await?),
-            rate => {
-                let file = source.share(file);
-                let chunks = move |range| FileChunks::new(Arc::clone(&file), range);
-                match rate {
-                    None => Body::parts(parts, chunks),
-                    Some(rate) => Body::stream(parts.length(), Paced::new(Body::parts(parts, chunks), rate)),
-                }
+impl Stream {
+    #[expect(clippy::manual_async_fn, reason = "the future of an async function would hold the grant twice")]
+    fn deliver_local<'a>(
+        &'a self,
+        source: &'a LocalSource,
+        grant: Grant,
+        head: &'a RequestHead,
+    ) -> impl Future<Output = Result<Response<Body>, DeliveryError>> + Send + 'a {
+        async move {
+            let download = grant.download();
+            let append_only = download.is_append_only();
+            let asked = Asked { refuse_symlinks: self.refuse_symlinks, append_only };
+            let file = source.find(download.key(), asked).await?;
+            let now = SystemTime::now();
+            let mut found = file.representation(self.replicated, now);
+            if let Some(known) = download.known_etag() {
+                found.etag = Some(known.clone());
             }
-        };
-        Ok(sending.with_body(body))
+            let rate = grant.terms().rate_limit();
+            let mut plan = grant.into_plan();
+            // Copies on other machines have change times of their own.
+            if append_only || !self.replicated && !file.dates_itself() {
+                plan = plan.ranges_by_tag_only();
+            }
+            let sending = match plan.into_selection(head, &found, now) {
+                Selection::Answered(response) => return Ok(response),
+                Selection::Send(sending) => sending,
+            };
+            let parts = sending.parts().clone();
+            let body = match rate {
+                // Small enough for one buffer, which leaves together with the head.
+                None if parts.length() <= OpenFile::ONE_BUFFER => Body::full(file.read_all(&parts).await?),
+                rate => {
+                    let chunks = FileChunks::of(source.share(file));
+                    match rate {
+                        None => Body::parts(parts, chunks),
+                        Some(rate) => {
+                            Body::stream(parts.length(), Paced::new(Body::parts(parts, chunks), rate))
+                        }
+                    }
+                }
+            };
+            Ok(sending.with_body(body))
+        }
     }
 }
 

@@ -204,3 +204,42 @@ proptest::proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn links_are_refused_where_that_is_asked_for() {
+    let home = plant();
+    let root = home.path().join("root");
+    // The root itself may be reached through a link.
+    symlink(&root, home.path().join("root-link")).expect("a link");
+    for root in [root.clone(), home.path().join("root-link")] {
+        for stream in [Stream::local(&root), Stream::local_portable(&root)] {
+            let stream = stream.and_then(|stream| stream.local_volume("too", &root)).expect("a folder");
+            let gate = gate(stream.refuse_symlinks());
+            for key in ["file", "folder/file", "folder/deep/file", "a%2fb", "a b", "é", "hard-link"] {
+                assert_eq!(get(&gate, key).await, (200, INSIDE.to_vec()), "{key}");
+            }
+            for key in [
+                "link",
+                "folder-link/file",
+                "folder-link/deep/file",
+                "folder/up",
+                "out",
+                "out-folder/secret",
+                "folder/deep/out-and-in",
+                "absolute",
+                "absolute-to-root/file",
+                "parent/root/file",
+                "loop-a",
+                "dangling",
+                "zero",
+                "fifo",
+                "folder",
+                "file/file",
+                "missing",
+            ] {
+                let (status, body) = get(&gate, key).await;
+                assert_eq!((status, body.as_slice()), (404, &b"404 Not Found\n"[..]), "{key}");
+            }
+        }
+    }
+}

@@ -125,7 +125,8 @@ impl SiteBuilder {
         // What it adds for the proxy alone is no header that a client misses.
         let doctor = Doctor::new(&accel.clone().tell_audit_id(), token);
         let guard = accel.guard();
-        let streamed = || Stream::local(&media).expect("a folder");
+        // As the proxies do: by length and date.
+        let streamed = || Stream::local(&media).expect("a folder").replicated();
         let mut app = Router::new()
             .route("/accel/{id}", download(gate(&self.catalog, FirstOf::new(accel.clone()).or(streamed()))))
             .route("/alone/{id}", download(gate(&self.catalog, accel)))

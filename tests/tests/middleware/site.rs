@@ -95,7 +95,7 @@ impl Site {
         ] {
             let path = media.path().join(name);
             std::fs::write(&path, content).expect("written");
-            // Old enough for a strong entity tag.
+            // Old enough for a strong entity tag of length and date.
             std::fs::File::options()
                 .write(true)
                 .open(path)
@@ -121,7 +121,7 @@ impl Site {
             &LinkKey::new(1, "0123456789abcdef0123456789abcdef").expect("a key"),
         );
         Self {
-            streamed: gate(Arc::new(Stream::local(media.path()).expect("a folder"))),
+            streamed: gate(Arc::new(Stream::local(media.path()).expect("a folder").replicated())),
             guard: accel.guard(),
             handed_off: gate(Arc::new(accel)),
             redirected: gate(Arc::new(Presign::new(Signer))),

@@ -43,7 +43,8 @@ impl Served {
             Source::Local => {
                 files::write_regular(local.path(), now);
                 files::write_special(local.path());
-                (Stream::local(local.path()).expect("a folder"), None)
+                // The change time of a new file is new, whatever its date says: only by length and date is it settled.
+                (Stream::local(local.path()).expect("a folder").replicated(), None)
             }
             Source::S3 => {
                 let s3 = S3Server::start().await;

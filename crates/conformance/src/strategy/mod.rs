@@ -12,6 +12,7 @@
 //! | what is not there is not found | those that send bytes |
 //! | ranges are answered as RFC 9110 says | those that send bytes |
 //! | conditions are answered as RFC 9110 says | those that send bytes |
+//! | a body may be collected | those that send bytes |
 //! | requests at the same time do not mix | all |
 //! | a download that goes away leaves nothing behind | all |
 //! | a hand-off is marked, sensitive and nothing else | those that hand off or redirect |
@@ -28,6 +29,7 @@
 //! changes in storage gets another entity tag.
 
 mod cancel;
+mod collected;
 mod conditions;
 mod elsewhere;
 mod extra;
@@ -159,7 +161,8 @@ impl Laws {
         self
     }
 
-    /// How long what runs in the background may take to let go of what is held; ten seconds if nobody says.
+    /// How long what runs in the background may take to let go of what is held, and a body to give its next chunk to a
+    /// consumer that keeps all of them; ten seconds unless it is set.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -224,6 +227,7 @@ impl Laws {
             docket.note("what is not there is not found", refusals::missing(&self).await);
             docket.note("ranges are answered as RFC 9110 says", ranges::table(&self).await);
             docket.note("conditions are answered as RFC 9110 says", conditions::table(&self).await);
+            docket.note("a body may be collected", collected::whole(&self).await);
         } else {
             docket.note("a hand-off is marked, sensitive and nothing else", elsewhere::marked(&self).await);
             docket.note("terms that cannot be kept are declined", terms::kept(&self).await);

@@ -5,15 +5,17 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use secure_download_core::BoxError;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::file::{OpenFile, ReadNow, ended_early};
-use super::recycle::Recycled;
+use super::file::{Checked, OpenFile, ReadNow, ended_early};
+use super::recycle::{Recycled, Taken};
 
 /// What a slow reader holds.
 const SMALLEST: usize = 4 * 1024;
@@ -33,7 +35,7 @@ const TURN: usize = 256 * 1024;
 
 type Read = io::Result<(Vec<u8>, usize)>;
 
-/// The bytes of one range of a file. At most one chunk is in memory.
+/// The bytes of one range of a file. One chunk is in memory, unless the consumer keeps chunks.
 pub(crate) struct FileChunks {
     file: Arc<OpenFile>,
     range: Range<u64>,
@@ -42,30 +44,26 @@ pub(crate) struct FileChunks {
     buffer: Recycled,
     /// How large a chunk the reader's pace allows.
     size: usize,
-    /// How long the last chunk was, and when it was handed out.
-    lent: Option<(usize, Instant)>,
+    /// When a consumer that holds chunks is given another. Made when it is first needed, and left running: a chunk that
+    /// comes back meanwhile costs no change of it.
+    timer: Option<Pin<Box<Sleep>>>,
     since_pause: usize,
     on_pool: Option<JoinHandle<Read>>,
 }
 
 impl FileChunks {
-    pub(crate) fn new(file: Arc<OpenFile>, range: Range<u64>) -> Self {
-        Self {
-            file,
-            range,
-            sent: 0,
-            buffer: Recycled::new(),
-            size: UNTRIED,
-            lent: None,
-            since_pause: 0,
-            on_pool: None,
-        }
+    fn new(file: Arc<OpenFile>, range: Range<u64>, buffer: Recycled) -> Self {
+        Self { file, range, sent: 0, buffer, size: UNTRIED, timer: None, since_pause: 0, on_pool: None }
     }
 
-    /// Follows the reader: how long did the framework hold the last chunk?
-    fn adapt(&mut self, returned_at: Option<Instant>) {
-        let (Some((length, lent_at)), Some(returned_at)) = (self.lent, returned_at) else { return };
-        let held = returned_at.saturating_duration_since(lent_at);
+    /// Makes the chunks of each range of one body.
+    pub(crate) fn of(file: Arc<OpenFile>) -> impl FnMut(Range<u64>) -> Self + Send + 'static {
+        let buffer = Recycled::default();
+        move |range| Self::new(Arc::clone(&file), range, buffer.clone())
+    }
+
+    /// Follows the reader: how long did the consumer hold the last chunk?
+    fn adapt(&mut self, length: usize, held: Duration) {
         if held <= FAST {
             self.size = (self.size * 2).min(LARGEST);
         } else if held >= SLOW {
@@ -76,23 +74,47 @@ impl FileChunks {
         }
     }
 
-    /// How long the next chunk shall be.
-    fn next_size(&self) -> usize {
+    /// How long the next chunk is to be.
+    fn next_size(&self, wanted: Option<usize>) -> usize {
         let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
         let most = if self.sent < LARGEST { UNTRIED } else { LARGEST };
-        self.size.min(most).min(left)
+        wanted.unwrap_or(self.size.min(most)).min(left)
     }
 
-    /// The buffer, as large as the next chunk shall be and no larger.
-    fn fit(&self, mut buffer: Vec<u8>) -> Vec<u8> {
-        let size = self.next_size();
-        if buffer.len() != size {
-            if buffer.capacity() < size || buffer.capacity() > 2 * size {
-                buffer = Vec::with_capacity(size);
+    /// A buffer as large as the next chunk is to be and no larger, once one is due.
+    fn poll_buffer(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        loop {
+            match self.buffer.take(cx) {
+                Ok(Taken { mut buffer, held, size }) => {
+                    if let Some((length, held)) = held {
+                        self.adapt(length, held);
+                    }
+                    let size = self.next_size(size);
+                    if buffer.len() != size {
+                        if buffer.capacity() < size || buffer.capacity() > 2 * size {
+                            buffer = Vec::with_capacity(size);
+                        }
+                        buffer.resize(size, 0);
+                    }
+                    return Poll::Ready(buffer);
+                }
+                Err(due) => ready!(self.poll_timer(due, cx)),
             }
-            buffer.resize(size, 0);
         }
-        buffer
+    }
+
+    /// Ready at `due` or before.
+    fn poll_timer(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if Handle::try_current().is_err() {
+            // No timer without a runtime: asks again.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.is_elapsed() || timer.deadline() > due {
+            timer.as_mut().reset(due);
+        }
+        timer.as_mut().poll(cx)
     }
 
     fn hand_out(&mut self, buffer: Vec<u8>, count: usize) -> Poll<Option<Result<Bytes, BoxError>>> {
@@ -102,8 +124,21 @@ impl FileChunks {
         self.range.start += count as u64;
         self.sent = (self.sent + count).min(LARGEST);
         self.since_pause += count;
-        self.lent = Some((count, Instant::now()));
         Poll::Ready(Some(Ok(self.buffer.lend(buffer, count))))
+    }
+
+    /// Checks, or reads and checks, where waiting is allowed.
+    fn on_pool(&mut self, mut buffer: Vec<u8>, read: Option<usize>) {
+        let (file, offset) = (Arc::clone(&self.file), self.range.start);
+        self.on_pool = Some(tokio::task::spawn_blocking(move || {
+            let count = match read {
+                Some(count) => count,
+                None => file.read_waiting(offset, &mut buffer)?,
+            };
+            // Here, because on a network stat waits too.
+            file.check_waiting()?;
+            Ok((buffer, count))
+        }));
     }
 }
 
@@ -131,28 +166,17 @@ impl Stream for FileChunks {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let Poll::Ready((buffer, returned_at)) = this.buffer.poll_take(cx) else {
+            let Poll::Ready(mut buffer) = this.poll_buffer(cx) else {
                 this.since_pause = 0;
                 return Poll::Pending;
             };
-            this.adapt(returned_at);
-            let mut buffer = this.fit(buffer);
             match this.file.read_now(this.range.start, &mut buffer) {
-                Ok(ReadNow::Bytes(count)) => {
-                    if let Err(error) = this.file.unchanged() {
-                        return Poll::Ready(Some(Err(error.into())));
-                    }
-                    return this.hand_out(buffer, count);
-                }
-                Ok(ReadNow::NotCached) => {
-                    let (file, offset) = (Arc::clone(&this.file), this.range.start);
-                    this.on_pool = Some(tokio::task::spawn_blocking(move || {
-                        let count = file.read_waiting(offset, &mut buffer)?;
-                        // Here, because on a network stat waits too.
-                        file.unchanged()?;
-                        Ok((buffer, count))
-                    }));
-                }
+                Ok(ReadNow::Bytes(count)) => match this.file.check() {
+                    Ok(Checked::Same) => return this.hand_out(buffer, count),
+                    Ok(Checked::LookUp) => this.on_pool(buffer, Some(count)),
+                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                },
+                Ok(ReadNow::NotCached) => this.on_pool(buffer, None),
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }

@@ -1,6 +1,5 @@
-//! [`OpenFile`]: one descriptor, for stat and bytes; [`OpenFiles`]: those that transfers share.
+//! [`OpenFile`]: one descriptor, for stat and bytes.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -10,9 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use secure_download_core::{DeliveryError, Part, Parts, Representation};
+use secure_download_core::{DeliveryError, ETag, FileKey, Part, Parts, Representation};
 
+use super::confine::Root;
 use super::on_pool;
+use super::open_files::OpenFiles;
+use super::stamp::{Since, Stamp};
 
 /// How the files of a root are read.
 #[derive(Clone)]
@@ -37,66 +39,30 @@ const READ_AHEAD: std::num::NonZeroU64 = std::num::NonZeroU64::new(2 << 20).expe
 /// A regular file, held open, and what it was like when it was opened.
 pub(crate) struct OpenFile {
     file: File,
+    origin: Origin,
     stamp: Stamp,
+    /// The last stamp whose content is that of the first.
+    accepted: Mutex<Stamp>,
     reads: Reads,
     /// Where this descriptor is on offer to others.
     offered_in: Weak<OpenFiles>,
 }
 
-/// Which version of which file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Stamp {
-    device_and_inode: Option<(u64, u64)>,
-    length: u64,
-    modified: SystemTime,
+/// What a file was asked for by, to be looked up again.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub(super) root: Arc<Root>,
+    pub(super) key: FileKey,
+    pub(super) asked: Asked,
 }
 
-impl Stamp {
-    /// `NotFound` for anything but a regular file.
-    #[cfg(target_os = "linux")]
-    fn of(file: &File) -> io::Result<Self> {
-        use rustix::fs::{FileType, fstat};
-        let stat = fstat(file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(not_regular());
-        }
-        // A time before 1970 counts its nanoseconds from the second before.
-        let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
-        #[allow(clippy::useless_conversion, reason = "another type on other processors")]
-        let nanos = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).unwrap_or_default());
-        let whole = if stat.st_mtime < 0 {
-            SystemTime::UNIX_EPOCH.checked_sub(seconds)
-        } else {
-            SystemTime::UNIX_EPOCH.checked_add(seconds)
-        };
-        let modified = whole.and_then(|time| time.checked_add(nanos));
-        Ok(Self {
-            device_and_inode: Some((stat.st_dev, stat.st_ino)),
-            length: u64::try_from(stat.st_size).unwrap_or_default(),
-            modified: modified.ok_or_else(|| io::Error::other("a time that no clock can show"))?,
-        })
-    }
-
-    /// `NotFound` for anything but a regular file.
-    #[cfg(not(target_os = "linux"))]
-    fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(not_regular());
-        }
-        #[cfg(unix)]
-        let device_and_inode = {
-            use std::os::unix::fs::MetadataExt as _;
-            Some((metadata.dev(), metadata.ino()))
-        };
-        #[cfg(not(unix))]
-        let device_and_inode = None;
-        Ok(Self { device_and_inode, length: metadata.len(), modified: metadata.modified()? })
-    }
-}
-
-fn not_regular() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "not a regular file")
+/// How a file is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Asked {
+    /// Refuse every symbolic link on the way.
+    pub(crate) refuse_symlinks: bool,
+    /// The file may grow while it is sent.
+    pub(crate) append_only: bool,
 }
 
 /// A body being read into one buffer.
@@ -166,13 +132,38 @@ impl OpenFile {
 
     /// # Errors
     /// `NotFound` for anything but a regular file.
-    pub(super) fn new(file: File, reads: Reads) -> io::Result<Self> {
+    pub(super) fn new(file: File, reads: Reads, origin: Origin) -> io::Result<Self> {
         let stamp = Stamp::of(&file)?;
-        Ok(Self { file, stamp, reads, offered_in: Weak::new() })
+        Ok(Self { file, origin, stamp, accepted: Mutex::new(stamp), reads, offered_in: Weak::new() })
     }
 
-    pub(crate) fn representation(&self, now: SystemTime) -> Representation {
-        Representation::of_file(self.stamp.length, self.stamp.modified, now)
+    /// With an entity tag of length and date alone if other machines hold copies of the file.
+    pub(crate) fn representation(&self, replicated: bool, now: SystemTime) -> Representation {
+        let mut found = self.stamp.representation(replicated, now);
+        if self.origin.asked.append_only {
+            // Length and date of two states are told apart, but bytes are appended at any moment.
+            found.etag = found.etag.map(ETag::into_weak);
+        }
+        found
+    }
+
+    /// Whether the file's date tells each change of its content.
+    pub(crate) fn dates_itself(&self) -> bool {
+        !self.origin.asked.append_only && self.stamp.dates_itself()
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// Offers this descriptor to others.
+    pub(super) fn offer(mut self, offered_in: &Arc<OpenFiles>) -> Arc<Self> {
+        self.offered_in = Arc::downgrade(offered_in);
+        Arc::new(self)
     }
 
     /// Reads a small body whole.
@@ -187,7 +178,7 @@ impl OpenFile {
                             let count = self.read_waiting(position, gap)?;
                             filling.fill(count)?;
                         }
-                        self.unchanged()?;
+                        self.check_waiting()?;
                         Ok(filling.buffer)
                     });
                     return read.await.map(Bytes::from).map_err(changing);
@@ -195,7 +186,9 @@ impl OpenFile {
                 Err(error) => return Err(changing(error)),
             }
         }
-        self.unchanged().map_err(changing)?;
+        if self.check().map_err(changing)? == Checked::LookUp {
+            on_pool(move || self.check_waiting()).await.map_err(changing)?;
+        }
         Ok(filling.buffer.into())
     }
 
@@ -224,55 +217,89 @@ impl OpenFile {
         read_at(&self.file, buffer, offset)
     }
 
+    /// Whether the file is as it was when it was opened, as far as stat tells.
+    ///
     /// # Errors
-    /// If the file was written to or cut since it was opened.
-    pub(super) fn unchanged(&self) -> io::Result<()> {
-        if Stamp::of(&self.file)? == self.stamp {
-            Ok(())
-        } else {
-            Err(io::Error::other("the file was changed while it was being sent"))
+    /// If it was written to or cut.
+    pub(super) fn check(&self) -> io::Result<Checked> {
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        // Behind the lock: transfers that share the file must not compare an older look with a newer one.
+        let now = Stamp::of(&self.file)?;
+        if self.origin.asked.append_only {
+            if now.length < accepted.length || accepted.is_linked() && !now.is_linked() {
+                return Err(changed());
+            }
+            *accepted = now;
+            return Ok(Checked::Same);
+        }
+        match now.since(&accepted) {
+            Since::Unchanged => Ok(Checked::Same),
+            Since::Attributes => {
+                *accepted = now;
+                Ok(Checked::Same)
+            }
+            Since::RenamedOrWritten => Ok(Checked::LookUp),
+            Since::Written => Err(changed()),
         }
     }
+
+    /// As [`OpenFile::check`], and looks the key up where stat does not tell enough.
+    ///
+    /// # Errors
+    /// If the file was written to or cut.
+    pub(super) fn check_waiting(&self) -> io::Result<()> {
+        if self.check()? == Checked::Same {
+            return Ok(());
+        }
+        let now = Stamp::of(&self.file)?;
+        if self.key_leads_to(&now)? {
+            return Err(changed());
+        }
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        match now.since(&accepted) {
+            Since::Written => Err(changed()),
+            _ => {
+                *accepted = now;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the key still opens the file of this stamp.
+    fn key_leads_to(&self, stamp: &Stamp) -> io::Result<bool> {
+        let Origin { root, key, asked } = &self.origin;
+        let found = root.open_beneath(key, asked.refuse_symlinks).and_then(|(file, _)| Stamp::of(&file));
+        match found {
+            Ok(found) => Ok(found.same_file(stamp)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What [`OpenFile::check`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// The content is the one that was opened.
+    Same,
+    /// Only a look-up of the key tells, which may wait: [`OpenFile::check_waiting`].
+    LookUp,
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
         if let Some(offered_in) = self.offered_in.upgrade() {
-            offered_in.withdraw(&self.stamp);
+            offered_in.withdraw(self);
         }
     }
 }
 
-/// Descriptors of running transfers, on offer to new transfers of the same version of the same file: ten thousand readers
-/// of one file need one descriptor.
-#[derive(Default)]
-pub(super) struct OpenFiles {
-    by_stamp: Mutex<HashMap<Stamp, Weak<OpenFile>>>,
-}
-
-impl OpenFiles {
-    pub(super) fn share(self: &Arc<Self>, mut file: OpenFile) -> Arc<OpenFile> {
-        if file.stamp.device_and_inode.is_none() {
-            return Arc::new(file);
-        }
-        let mut by_stamp = self.by_stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = by_stamp.get(&file.stamp).and_then(Weak::upgrade) {
-            return shared;
-        }
-        file.offered_in = Arc::downgrade(self);
-        let stamp = file.stamp.clone();
-        let offered = Arc::new(file);
-        by_stamp.insert(stamp, Arc::downgrade(&offered));
-        offered
-    }
-
-    fn withdraw(&self, stamp: &Stamp) {
-        let mut by_stamp = self.by_stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        // A newer descriptor of the same version may have taken the place.
-        if by_stamp.get(stamp).is_some_and(|offered| offered.strong_count() == 0) {
-            by_stamp.remove(stamp);
-        }
-    }
+fn changed() -> io::Error {
+    io::Error::other(
+        "the file was changed while it was being sent: replace files by renaming a complete one over them",
+    )
 }
 
 /// Nothing was sent yet, so the client may simply try again.

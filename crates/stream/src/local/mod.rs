@@ -2,8 +2,11 @@
 
 mod chunks;
 mod confine;
+mod demand;
 mod file;
+mod open_files;
 mod recycle;
+mod stamp;
 
 use std::fmt;
 use std::io;
@@ -15,8 +18,9 @@ use secure_download_core::{DeliveryError, FileKey};
 
 pub(crate) use self::chunks::FileChunks;
 use self::confine::Root;
-pub(crate) use self::file::OpenFile;
-use self::file::OpenFiles;
+use self::file::Origin;
+pub(crate) use self::file::{Asked, OpenFile};
+use self::open_files::OpenFiles;
 
 /// One root folder.
 pub(crate) struct LocalSource {
@@ -39,14 +43,17 @@ impl LocalSource {
 
     /// Opens the regular file named `key`: on this thread if the kernel has it all in its caches, else on the
     /// blocking pool.
-    pub(crate) async fn find(&self, key: &FileKey) -> Result<OpenFile, DeliveryError> {
-        let opened = match self.root.open_cached(key) {
-            Some((file, reads)) => OpenFile::new(file, reads),
+    pub(crate) async fn find(&self, key: &FileKey, asked: Asked) -> Result<OpenFile, DeliveryError> {
+        let origin = Origin { root: Arc::clone(&self.root), key: key.clone(), asked };
+        let opened = match self.root.open_cached(key, asked.refuse_symlinks) {
+            Some((file, reads)) => OpenFile::new(file, reads, origin),
             None => {
-                let (root, key) = (Arc::clone(&self.root), key.clone());
                 // Stat waits too where open does: on a network, in user space.
-                on_pool(move || root.open_beneath(&key).and_then(|(file, reads)| OpenFile::new(file, reads)))
-                    .await
+                let open = move || {
+                    let (file, reads) = origin.root.open_beneath(&origin.key, asked.refuse_symlinks)?;
+                    OpenFile::new(file, reads, origin)
+                };
+                on_pool(open).await
             }
         };
         opened.map_err(|error| open_failed(error, key))

@@ -1,49 +1,78 @@
-//! [`Recycled`]: one buffer that is lent to the framework and comes back.
+//! [`Recycled`]: buffers that are lent to the consumer of a body and come back.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
-/// A buffer of which at most one chunk is under way. The next read waits until the framework has let go of the last.
+use super::demand::Demand;
+
+/// The buffer of one body, used over and over. A consumer that keeps chunks is given others, as [`Demand`] says.
+#[derive(Clone, Default)]
 pub(super) struct Recycled {
     shelf: Arc<Mutex<Shelf>>,
 }
 
 #[derive(Default)]
 struct Shelf {
-    /// The buffer, unless it is lent.
-    buffer: Option<Vec<u8>>,
+    demand: Demand,
+    /// The buffer that came back last.
+    buffer: Vec<u8>,
+    /// How long the last chunk was, and when it was lent.
+    lent: Option<(usize, Instant)>,
+    /// When a chunk came back, if one did since.
     returned_at: Option<Instant>,
     waker: Option<Waker>,
 }
 
-impl Recycled {
-    pub(super) fn new() -> Self {
-        let shelf = Shelf { buffer: Some(Vec::new()), ..Shelf::default() };
-        Self { shelf: Arc::new(Mutex::new(shelf)) }
-    }
+/// A buffer to fill and to lend.
+pub(super) struct Taken {
+    pub(super) buffer: Vec<u8>,
+    /// How long the last chunk was and how long the consumer held it, if it came back.
+    pub(super) held: Option<(usize, Duration)>,
+    /// How long the next chunk should be, unless the reader's pace decides.
+    pub(super) size: Option<usize>,
+}
 
-    /// The buffer once it is back, and when it came back if it was ever lent.
-    pub(super) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<(Vec<u8>, Option<Instant>)> {
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        match shelf.buffer.take() {
-            Some(buffer) => Poll::Ready((buffer, shelf.returned_at.take())),
-            None => {
-                match &mut shelf.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    waker => *waker = Some(cx.waker().clone()),
-                }
-                Poll::Pending
+impl Recycled {
+    /// A buffer if one is due, else when it is due at the latest. If a chunk comes back before, the task is woken.
+    pub(super) fn take(&self, cx: &Context<'_>) -> Result<Taken, Instant> {
+        let mut shelf = lock(&self.shelf);
+        let wait = shelf.demand.wait();
+        if let Some((_, lent_at)) = shelf.lent
+            && !wait.is_zero()
+            && lent_at.elapsed() < wait
+        {
+            match &mut shelf.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                waker => *waker = Some(cx.waker().clone()),
             }
+            return Err(lent_at + wait);
         }
+        let held = match (shelf.lent, shelf.returned_at.take()) {
+            (Some((length, lent_at)), Some(returned_at)) => {
+                Some((length, returned_at.saturating_duration_since(lent_at)))
+            }
+            _ => None,
+        };
+        let size = shelf.demand.size();
+        Ok(Taken { buffer: std::mem::take(&mut shelf.buffer), held, size })
     }
 
     /// Lends the first `length` bytes of the buffer.
     pub(super) fn lend(&self, buffer: Vec<u8>, length: usize) -> Bytes {
+        let mut shelf = lock(&self.shelf);
+        shelf.demand.lent();
+        shelf.lent = Some((length, Instant::now()));
+        drop(shelf);
         Bytes::from_owner(Lent { buffer, length, shelf: Arc::clone(&self.shelf) })
     }
+}
+
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Lent {
@@ -61,9 +90,12 @@ impl AsRef<[u8]> for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let waker = {
-            let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-            shelf.buffer = Some(std::mem::take(&mut self.buffer));
-            shelf.returned_at = Some(Instant::now());
+            let mut shelf = lock(&self.shelf);
+            let now = Instant::now();
+            let since_lent = shelf.lent.map_or(Duration::ZERO, |(_, at)| now.saturating_duration_since(at));
+            shelf.demand.returned(since_lent);
+            shelf.buffer = std::mem::take(&mut self.buffer);
+            shelf.returned_at = Some(now);
             shelf.waker.take()
         };
         if let Some(waker) = waker {
