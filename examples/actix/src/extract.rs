@@ -7,9 +7,9 @@ use std::pin::Pin;
 use actix_identity::IdentityExt as _;
 use actix_web::dev::Payload;
 use actix_web::error::{InternalError, PayloadError};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
-use demo::{Form, Page, Site, User, refusal};
+use demo::{Form, Page, Site, User, parameter, refusal};
 use http::StatusCode;
 use secure_download::actix::{Delivered, Fields};
 
@@ -37,7 +37,7 @@ pub(crate) fn session_of(request: &HttpRequest) -> Option<String> {
     request.get_identity().and_then(|identity| identity.id()).ok()
 }
 
-/// The one parameter of the path. What is not UTF-8, where actix puts U+FFFD, becomes the empty text, which names nothing.
+/// The one parameter of the path that counts; see [`parameter`].
 pub(crate) struct Id(pub(crate) String);
 
 impl FromRequest for Id {
@@ -45,11 +45,7 @@ impl FromRequest for Id {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let path = Path::<String>::extract(request).into_inner();
-        ready(Ok(Self(match path {
-            Ok(path) if !path.contains('\u{fffd}') => path.into_inner(),
-            _ => String::new(),
-        })))
+        ready(Ok(Self(parameter(request.uri().path()))))
     }
 }
 

@@ -4,10 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRef as _, FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRef as _, FromRequest, FromRequestParts, Request};
+use axum::http::header::COOKIE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum_extra::extract::SignedCookieJar;
-use demo::{Form, Page, Site, User, refusal};
+use axum_extra::extract::cookie::Key;
+use demo::{Form, Page, Site, User, parameter, readable_pairs, refusal};
 
 use crate::routes::App;
 use crate::session;
@@ -19,21 +22,33 @@ impl FromRequestParts<App> for Visitor {
     type Rejection = Page;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Page> {
-        let Ok(jar) = SignedCookieJar::from_request_parts(parts, app).await;
+        let Ok(Jar(jar)) = Jar::from_request_parts(parts, app).await;
         let session = session::of(&jar);
         Arc::<Site>::from_ref(app).visitor(session.as_deref()).await.map(Self)
     }
 }
 
-/// The one parameter of the path. What is not UTF-8 becomes the empty text, which names nothing.
+/// The cookies that bear our signature. `SignedCookieJar` as an extractor drops whole lines for one byte that is not ASCII.
+pub(crate) struct Jar(pub(crate) SignedCookieJar);
+
+impl FromRequestParts<App> for Jar {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let lines = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        let pairs = readable_pairs(lines).filter_map(|pair| Some((COOKIE, pair.parse().ok()?)));
+        Ok(Self(SignedCookieJar::from_headers(&pairs.collect::<HeaderMap>(), Key::from_ref(app))))
+    }
+}
+
+/// The one parameter of the path that counts; see [`parameter`].
 pub(crate) struct Id(pub(crate) String);
 
 impl<St: Send + Sync> FromRequestParts<St> for Id {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Infallible> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        Ok(Self(path.map_or_else(|_| String::new(), |Path(parameter)| parameter)))
+    async fn from_request_parts(parts: &mut Parts, _: &St) -> Result<Self, Infallible> {
+        Ok(Self(parameter(parts.uri.path())))
     }
 }
 
