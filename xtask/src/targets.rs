@@ -1,5 +1,7 @@
 //! `cargo xtask targets`: libraries, command line and demos, checked for other systems.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::command::{self, Failed, cargo};
@@ -30,6 +32,7 @@ pub(crate) fn check(text: &str) -> Result<(), Failed> {
     if targets.is_empty() {
         return Err(Failed(format!("no target holds `{text}`: {}", TARGETS.join(", "))));
     }
+    let tool = write_tool()?;
     let mut failed = Vec::new();
     for target in targets {
         let mut check = cargo();
@@ -42,9 +45,8 @@ pub(crate) fn check(text: &str) -> Result<(), Failed> {
             // Building the standard library is for nightly compilers, unless they are told that it is meant so.
             check.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         }
-        for tool in ["CC", "CXX", "AR", "RANLIB"] {
-            // Crates with C in them run these, and a check never asks for what they make.
-            check.env(format!("{tool}_{}", target.replace('-', "_")), "true");
+        for name in ["CC", "CXX", "AR", "RANLIB"] {
+            check.env(format!("{name}_{}", target.replace('-', "_")), &tool);
         }
         check.env("RUSTFLAGS", "-D warnings");
         if command::run(&mut check).is_err() {
@@ -52,6 +54,27 @@ pub(crate) fn check(text: &str) -> Result<(), Failed> {
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(Failed(format!("failed for {}", failed.join(", ")))) }
+}
+
+/// Stands for the C compilers and archivers: makes the files that are asked for, without content. A check links nothing.
+const TOOL: &str = r#"#!/bin/sh
+previous=
+for argument; do
+  case "$argument" in
+    [-/][oO][uU][tT]:*) : > "${argument#*:}" ;;
+    [-/]Fo*) : > "${argument#?Fo}" ;;
+  esac
+  if [ "$previous" = -o ]; then : > "$argument"; fi
+  previous=$argument
+done
+"#;
+
+fn write_tool() -> Result<PathBuf, Failed> {
+    let path = command::target()?.join("xtask-no-c-compiler.sh");
+    let written = std::fs::write(&path, TOOL)
+        .and_then(|()| std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)));
+    written.map_err(|error| Failed(format!("cannot write {}: {error}", path.display())))?;
+    Ok(path)
 }
 
 /// Whether the compiler that cargo runs has the standard library of `target`.

@@ -139,7 +139,7 @@ async fn receive(
     site.upload_without_file()
 }
 
-fn announced(request: &HttpRequest) -> Option<u64> {
+pub(crate) fn announced(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -7,12 +7,13 @@ use axum::body::Bytes;
 use axum::extract::{FromRef as _, FromRequest, FromRequestParts, Request};
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum_extra::extract::SignedCookieJar;
 use axum_extra::extract::cookie::Key;
-use demo::{Form, Page, Site, User, parameter, readable_pairs, refusal};
+use demo::{FORM_LIMIT, Form, Page, Site, User, parameter, readable_pairs, refusal};
+use tokio::time::timeout;
 
-use crate::routes::App;
+use crate::routes::{self, App};
 use crate::session;
 
 /// Who asks; `None` is an anonymous visitor.
@@ -55,15 +56,21 @@ impl<St: Send + Sync> FromRequestParts<St> for Id {
 /// A short form, or the page that says what is wrong with it.
 pub(crate) struct SmallForm(pub(crate) Result<Form, Page>);
 
-impl<St: Send + Sync> FromRequest<St> for SmallForm {
+impl FromRequest<App> for SmallForm {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, state: &St) -> Result<Self, Infallible> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Infallible> {
         let headers = request.headers().clone();
-        let body = Bytes::from_request(request, state).await;
+        // Said before anything is read, so that a client that asks whether to go on is told not to.
+        if routes::announced(&headers).is_some_and(|length| length > FORM_LIMIT as u64) {
+            return Ok(Self(Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, ""))));
+        }
+        let patience = Arc::<Site>::from_ref(app).patience();
+        let body = timeout(patience, Bytes::from_request(request, app)).await;
         Ok(Self(match body {
-            Ok(body) => Form::parse(&headers, &body),
-            Err(rejection) => Err(refusal(rejection.status(), "")),
+            Ok(Ok(body)) => Form::parse(&headers, &body),
+            Ok(Err(rejection)) => Err(refusal(rejection.status(), "")),
+            Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "")),
         }))
     }
 }

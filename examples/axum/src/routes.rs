@@ -97,7 +97,7 @@ async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, reques
     site.upload_without_file()
 }
 
-fn announced(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
