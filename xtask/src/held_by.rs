@@ -107,6 +107,6 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 19, "attacks");
+        assert_eq!(count, 22, "attacks");
     }
 }
