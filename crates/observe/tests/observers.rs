@@ -237,7 +237,7 @@ fn padded_ids_are_told_apart_and_recognised() {
     assert_eq!(told, expected);
     for (index, id) in told[..4].iter().enumerate() {
         assert!(!told[..index].contains(id), "told apart: {told:?}");
-        assert_eq!(id.contains("0000007"), false, "{id}");
+        assert!(!id.contains("0000007"), "{id}");
     }
     assert_eq!(told[3], ids[3], "63 bytes are no token");
 
