@@ -28,20 +28,25 @@ enum Disk {
 
 /// A disk in memory.
 #[derive(Clone)]
-struct Device(Arc<(Mutex<(Disk, Vec<u8>)>, Condvar)>);
+struct Device(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<(Disk, Vec<u8>)>,
+    turned: Condvar,
+}
 
 impl Device {
     fn new(disk: Disk) -> Self {
-        Self(Arc::new((Mutex::new((disk, Vec::new())), Condvar::new())))
+        Self(Arc::new(Shared { state: Mutex::new((disk, Vec::new())), turned: Condvar::new() }))
     }
 
     fn turn(&self, disk: Disk) {
-        self.0.0.lock().expect("not poisoned").0 = disk;
-        self.0.1.notify_all();
+        self.0.state.lock().expect("not poisoned").0 = disk;
+        self.0.turned.notify_all();
     }
 
     fn lines(&self) -> Vec<Value> {
-        let written = self.0.0.lock().expect("not poisoned").1.clone();
+        let written = self.0.state.lock().expect("not poisoned").1.clone();
         let text = String::from_utf8(written).expect("UTF-8");
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
@@ -49,8 +54,9 @@ impl Device {
 
 impl Write for Device {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let state = self.0.0.lock().expect("not poisoned");
-        let mut state = self.0.1.wait_while(state, |state| state.0 == Disk::Hangs).expect("not poisoned");
+        let state = self.0.state.lock().expect("not poisoned");
+        let mut state =
+            self.0.turned.wait_while(state, |state| state.0 == Disk::Hangs).expect("not poisoned");
         match state.0 {
             Disk::Full => Err(io::ErrorKind::StorageFull.into()),
             Disk::Panics => {
