@@ -38,6 +38,7 @@ impl TestName {
             ["crates", "secure-download", ref rest @ ..] => ("secure-download".to_owned(), rest),
             ["crates", name, ref rest @ ..] => (format!("secure-download-{name}"), rest),
             ["tests", ref rest @ ..] => ("system-tests".to_owned(), rest),
+            ["examples", "demo", ref rest @ ..] => ("demo".to_owned(), rest),
             ["xtask", ref rest @ ..] => ("xtask".to_owned(), rest),
             _ => return Err(Failed(format!("no package is known for {}", self.file))),
         };
@@ -106,6 +107,6 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 20, "attacks");
+        assert_eq!(count, 23, "attacks");
     }
 }

@@ -17,6 +17,7 @@ mod mutants;
 mod package;
 mod pictures;
 mod requirements;
+mod targets;
 mod test;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ cargo xtask COMMAND
                      what a release needs besides: each feature alone, licences, sources and advisories, public surfaces,
                      packages and a project built from them; needs cargo-deny and cargo-public-api, and the network for
                      the database of advisories
+  targets [TEXT]     type-checks libraries, command line and demos for macOS, Windows, FreeBSD, musl and 32-bit ARM,
+                     warnings being errors; those targets that hold TEXT. Needs their standard libraries or its source
   api                writes the public surfaces down in docs/api
   mutants [TEXT]     takes each defence of xtask/mutants.txt out, and shows that its test fails; those that hold TEXT
   fuzz [SECONDS [TEXT]]
@@ -53,6 +56,8 @@ fn main() -> ExitCode {
         ["test", "--install"] => test::run(true),
         ["ci"] => ci::run(true),
         ["ci", "--without-advisories"] => ci::run(false),
+        ["targets"] => targets::check(""),
+        ["targets", text] => targets::check(text),
         ["api"] => api::check(true),
         ["mutants"] => mutants::run(""),
         ["mutants", text] => mutants::run(text),

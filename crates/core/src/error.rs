@@ -89,6 +89,8 @@ pub enum Reason {
     UsesNotLimited,
     /// The gate's or the subject's concurrent downloads are at their cap.
     TooManyDownloads,
+    /// An observer that every download needs cannot take note of one now; see [`Observer::ready`](crate::Observer::ready).
+    Observer(BoxError),
     /// The catalog failed.
     Catalog(BoxError),
     /// The authorizer failed; an error never grants.
@@ -117,6 +119,7 @@ impl fmt::Display for Reason {
                 f.write_str("the terms insist on a limit on uses: give the gate its `usage_limit`")
             }
             Self::TooManyDownloads => f.write_str("too many concurrent downloads"),
+            Self::Observer(error) => write!(f, "an observer takes note of no download: {error}"),
             Self::Catalog(error) => write!(f, "the catalog failed: {error}"),
             Self::Authorizer(error) => write!(f, "the authorizer failed: {error}"),
             Self::UsageLimit(error) => write!(f, "the limit on uses failed: {error}"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use crate::{FileKey, Reason};
+use crate::{BoxError, FileKey, Reason};
 
 /// Names one request to the gate in every event, 32 hexadecimal digits. Unique, not secret; two of them do not tell how
 /// many requests there were between.
@@ -138,6 +138,17 @@ pub enum Event<'a> {
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn observe(&self, event: &Event<'_>);
+
+    /// Can this observer take note of a download now? The gate asks right before each [`Event::Granted`], after the
+    /// authorizer allowed the download. An observer without which nothing may be downloaded answers with an error here;
+    /// other observers keep this default.
+    ///
+    /// # Errors
+    /// Why not, for the log. The gate refuses the download with 503, `Retry-After` and [`Reason::Observer`]; a panic is
+    /// an error too.
+    fn ready(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
 }
 
 impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
@@ -150,6 +161,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn observe(&self, event: &Event<'_>) {
         (**self).observe(event);
     }
+
+    fn ready(&self) -> Result<(), BoxError> {
+        (**self).ready()
+    }
 }
 
 impl<A: Observer, B: Observer> Observer for (A, B) {
@@ -157,6 +172,17 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.0.observe(event);
         self.1.observe(event);
     }
+
+    fn ready(&self) -> Result<(), BoxError> {
+        self.0.ready()?;
+        self.1.ready()
+    }
+}
+
+/// Asks an observer. One that panics takes note of nothing.
+pub(crate) fn ready(observer: &dyn Observer) -> Result<(), BoxError> {
+    catch_unwind(AssertUnwindSafe(|| observer.ready()))
+        .unwrap_or_else(|_| Err("the observer panicked".into()))
 }
 
 /// Runs what tells an observer. Some of it runs in `drop`, where a second panic would end the process.

@@ -12,7 +12,7 @@ use futures::executor::block_on;
 use http::{Method, Response};
 use secure_download_core::{
     AuditId, Body, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Download, Event, FirstOf,
-    Gate, Grant, RequestHead, ServedBy, find_with,
+    Gate, Grant, Observer, RequestHead, ServedBy, find_with, signed_in,
 };
 use support::{Answer, Log, Strategy, allow, elsewhere, file, get, head, memory, observer, one, poll_once};
 
@@ -318,4 +318,65 @@ fn a_refusal_before_the_catalog_names_the_id_that_was_asked_for() {
         .build();
     drop(block_on(gate.serve(&(), "a\nb", &head(&Method::POST, &[]))));
     assert_eq!(log.take(), ["Some(\"a\\nb\") None"]);
+}
+
+/// Says whether it takes note, as often as it is asked.
+struct Picky(Log, fn() -> Result<(), BoxError>);
+
+impl Observer for Picky {
+    fn observe(&self, event: &Event<'_>) {
+        observer(&self.0)(event);
+    }
+
+    fn ready(&self) -> Result<(), BoxError> {
+        self.0.note("ready?");
+        (self.1)()
+    }
+}
+
+#[test]
+fn an_observer_that_is_not_ready_refuses_what_would_be_granted() {
+    let full = || Err(support::boxed("the disk is full"));
+    let cases: [(fn() -> Result<(), BoxError>, _); 3] = [
+        (|| Ok(()), None),
+        (full, Some("refused 503 an observer takes note of no download: the disk is full")),
+        (
+            || panic!("a bug"),
+            Some("refused 503 an observer takes note of no download: the observer panicked"),
+        ),
+    ];
+    for (ready, refused) in cases {
+        let log = Log::default();
+        let shared = |log: &Log| Arc::new(Picky(log.clone(), ready));
+        for pair in [false, true] {
+            let builder = Gate::builder(one(file("a")))
+                .authorizer(signed_in(|user: &u64, _: &Download| Decision::allow_if(*user == 7)))
+                .strategy(memory(b"text"));
+            let gate = if pair {
+                builder.observer((|_: &Event<'_>| {}, (shared(&log), |_: &Event<'_>| {}))).build()
+            } else {
+                builder.observer(shared(&log)).build()
+            };
+            for method in [Method::GET, Method::HEAD] {
+                let request = head(&method, &[]);
+                let response = block_on(gate.serve(&Some(7), "known", &request));
+                let Some(refused) = refused else {
+                    assert_eq!(response.status(), 200);
+                    drop(Answer::of(response));
+                    let told = log.take();
+                    assert_eq!((told[0].as_str(), told[1].as_str(), told.len()), ("ready?", "granted a", 3));
+                    continue;
+                };
+                assert_eq!(response.status(), 503);
+                assert!(response.headers().contains_key("retry-after"));
+                drop(Answer::of(response));
+                assert_eq!(log.take(), ["ready?", refused]);
+            }
+            // What is refused otherwise stays so, and nobody learns of the log.
+            for (user, id, status) in [(None, "known", 401), (Some(8), "known", 404), (Some(7), "x", 404)] {
+                assert_eq!(block_on(gate.serve(&user, id, &get())).status(), status);
+                assert_eq!(log.take().len(), 1);
+            }
+        }
+    }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::COOKIE;
 use http::{HeaderMap, HeaderName};
+use secure_download_core::cookie_values;
 
 use crate::bearer::LinkBearer;
 use crate::claims::{LATEST, LONGEST_TEXT, LinkClaims, LinkId, NewLink, seconds};
@@ -140,7 +140,8 @@ impl Links {
         // The link itself may have expired since it was redeemed.
         let claims = self.signer.verify(token)?;
         let now = self.now();
-        let mut leases = cookies(headers).filter_map(|value| self.signer.read_lease(value));
+        let leases = cookie_values(headers, COOKIE_NAME);
+        let mut leases = leases.filter_map(|value| self.signer.read_lease(value));
         let lease = leases.find(|lease| lease.link == claims.id && now < lease.ends)?;
         Some(LinkBearer { claims, lease: lease.as_lease() })
     }
@@ -197,16 +198,6 @@ fn fetches_ahead(headers: &HeaderMap) -> bool {
                 || value.windows(7).any(|word| word == b"preview")
         })
     })
-}
-
-/// The values of every cookie that may be a lease.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
 }
 
 fn random() -> Result<LinkId, StoreError> {

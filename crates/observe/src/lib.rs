@@ -29,9 +29,9 @@
 //! ```
 //!
 //! # What they do not tell
-//! No signed URL and no token of a link: whoever reads a log must not be able to download. An id of more than 64 bytes
-//! is taken for a token and left out, and so are the queries of URLs and all words as long in the reasons that storage
-//! and the application's own code give. See [`redact`].
+//! No signed URL and no token of a link: a reader of the log must not be able to download. An id of 64 bytes or more is
+//! taken for a token: its length and a keyed hash stand in its place, see [`RedactionKey`]. The same holds for words as
+//! long in the reasons that storage and the application's own code give; queries of URLs are left out. See [`redact`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -40,6 +40,7 @@ mod json;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod redact;
+mod redaction_key;
 #[cfg(any(feature = "json", feature = "metrics", feature = "tracing"))]
 mod running;
 #[cfg(feature = "tracing")]
@@ -51,5 +52,6 @@ pub use self::json::JsonLines;
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
 pub use self::redact::{redact, redact_id};
+pub use self::redaction_key::{RedactionKey, WeakRedactionKey};
 #[cfg(feature = "tracing")]
 pub use self::tracing::Tracing;

@@ -6,9 +6,9 @@ use secure_download_core::{Event, Observer};
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
+use crate::RedactionKey;
 use crate::running::Running;
 use crate::words;
-use crate::{redact, redact_id};
 
 /// Tells `tracing`, under the target `secure_download`.
 ///
@@ -40,6 +40,7 @@ use crate::{redact, redact_id};
 #[derive(Default)]
 pub struct Tracing {
     running: Running<Span>,
+    key: RedactionKey,
 }
 
 impl Tracing {
@@ -48,18 +49,26 @@ impl Tracing {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Hashes ids and words as long as a token under `key`, in place of a key of this process.
+    #[must_use]
+    pub fn redaction_key(mut self, key: RedactionKey) -> Self {
+        self.key = key;
+        self
+    }
 }
 
 impl Observer for Tracing {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::Granted { audit_id, subject, id, key, method, .. } => {
+                let id = id.map(|id| self.key.id(id));
                 let span = tracing::info_span!(
                     target: "secure_download",
                     "download",
                     audit_id = %audit_id,
                     subject = *subject,
-                    id = id.map(redact_id),
+                    id = id.as_deref(),
                     key = key.as_str(),
                     method = method.as_str(),
                     strategy = Empty,
@@ -72,7 +81,7 @@ impl Observer for Tracing {
             }
             Event::Declined { audit_id, strategy, reason, .. } => {
                 let span = self.running.of(*audit_id).unwrap_or_else(Span::none);
-                let reason = redact(reason);
+                let reason = self.key.text(reason);
                 tracing::info!(target: "secure_download", parent: &span, strategy, reason = reason.as_ref(), "declined");
             }
             Event::Delivered { audit_id, strategy, status, outcome, duration, .. } => {
@@ -101,7 +110,8 @@ impl Observer for Tracing {
                 let parent = span.as_ref().and_then(Span::id).or_else(|| Span::current().id());
                 let cause = words::cause(reason);
                 let told = reason.to_string();
-                let told = redact(&told);
+                let told = self.key.text(&told);
+                let id = id.map(|id| self.key.id(id));
                 macro_rules! refused {
                     ($level:expr) => {
                         tracing::event!(
@@ -110,7 +120,7 @@ impl Observer for Tracing {
                             $level,
                             audit_id = %audit_id,
                             subject = *subject,
-                            id = id.map(redact_id),
+                            id = id.as_deref(),
                             status = status.as_u16(),
                             cause,
                             reason = told.as_ref(),

@@ -15,6 +15,7 @@ pub(crate) fn cause(reason: &Reason) -> &'static str {
         Reason::UsesSpent => "uses-spent",
         Reason::UsesNotLimited => "uses-not-limited",
         Reason::TooManyDownloads => "too-many-downloads",
+        Reason::Observer(_) => "observer-not-ready",
         Reason::Catalog(_) => "catalog-failed",
         Reason::Authorizer(_) => "authorizer-failed",
         Reason::UsageLimit(_) => "usage-limit-failed",

@@ -16,7 +16,7 @@ use secure_download_core::{
     Body, Decision, DeliveryError, DeliveryStrategy, Download, FileKey, FirstOf, Gate, Grant, Observer,
     RequestHead, signed_in,
 };
-use secure_download_observe::{JsonLines, Metrics, Tracing};
+use secure_download_observe::{JsonLines, Metrics, RedactionKey, Tracing, redact_id};
 use secure_download_presign::{LocalKey, LocalSigner, Presign};
 use serde_json::Value;
 
@@ -153,7 +153,7 @@ fn json_lines_tell_each_story() {
             "refused nobody bytes 401 not-admitted".to_owned(),
             "refused bob bytes 404 denied".to_owned(),
             "refused bob a\"b\\c\r\nd\u{2028} 404 unknown-id".to_owned(),
-            "refused bob […] 404 unknown-id".to_owned(),
+            format!("refused bob {} 404 unknown-id", redact_id(url.trim_start_matches("/blobs/"))),
         ]
     );
     for line in &lines {
@@ -217,6 +217,44 @@ fn what_hides_or_turns_the_direction_is_escaped() {
     assert!(text.is_ascii(), "{text}");
     let line: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(line["id"], id);
+}
+
+/// A row that is found by a number, so that zeros in front change nothing.
+#[test]
+fn padded_ids_are_told_apart_and_recognised() {
+    let key = || RedactionKey::new("a key that two processes share, of 32 bytes").expect("long enough");
+    let ids = [format!("{:0>64}", 7), format!("{:0>65}", 7), format!("{:0>64}", 8), "7".repeat(63)];
+    let stories = |observer: Box<dyn Fn() -> Gate<Option<String>, Download> + '_>| {
+        let gate = observer();
+        for id in ids.iter().chain(&ids) {
+            read(ask(&gate, Some("mallory"), id));
+        }
+    };
+    let memory = Memory::default();
+    stories(Box::new(|| gate(JsonLines::new(memory.clone()).redaction_key(key()))));
+    let told: Vec<String> = memory.text().lines().map(id_of).collect();
+    let expected: Vec<String> = ids.iter().chain(&ids).map(|id| key().id(id).into_owned()).collect();
+    assert_eq!(told, expected);
+    for (index, id) in told[..4].iter().enumerate() {
+        assert!(!told[..index].contains(id), "told apart: {told:?}");
+        assert!(!id.contains("0000007"), "{id}");
+    }
+    assert_eq!(told[3], ids[3], "63 bytes are no token");
+
+    let traced = Memory::default();
+    let writer = traced.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        stories(Box::new(|| gate(Tracing::new().redaction_key(key()))));
+    });
+    for (line, id) in traced.text().lines().zip(expected) {
+        assert!(line.contains(&format!("id=\"{id}\"")), "{line}");
+    }
+}
+
+fn id_of(line: &str) -> String {
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    line["id"].as_str().expect("an id").to_owned()
 }
 
 #[test]

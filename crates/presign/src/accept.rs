@@ -7,8 +7,9 @@ use secure_download_core::RequestHead;
 pub(crate) fn prefers_json(head: &RequestHead) -> bool {
     let (mut json, mut others) = (0, 0);
     for line in head.fields(ACCEPT) {
-        let Ok(line) = line.to_str() else { return false };
-        for range in line.split(',') {
+        // What is not UTF-8 names neither type, and takes nothing from the others.
+        for range in line.as_bytes().split(|byte| *byte == b',') {
+            let range = String::from_utf8_lossy(range);
             let mut parts = range.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default();
             let best = if name.eq_ignore_ascii_case("application/json") { &mut json } else { &mut others };
@@ -59,5 +60,8 @@ mod tests {
             }
             assert_eq!(prefers_json(&RequestHead::new(&Method::GET, &headers)), expected, "{lines:?}");
         }
+        let line = HeaderValue::from_bytes(b"text/\xff;q=0.1, application/json").expect("a value");
+        let headers = HeaderMap::from_iter([(ACCEPT, line)]);
+        assert!(prefers_json(&RequestHead::new(&Method::GET, &headers)), "beside what is not ASCII");
     }
 }

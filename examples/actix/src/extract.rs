@@ -3,15 +3,19 @@
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_identity::IdentityExt as _;
 use actix_web::dev::Payload;
 use actix_web::error::{InternalError, PayloadError};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Bytes, Data};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
-use demo::{Form, Page, Site, User, refusal};
+use demo::{FORM_LIMIT, Form, Page, Site, User, parameter, refusal};
 use http::StatusCode;
 use secure_download::actix::{Delivered, Fields};
+use tokio::time::timeout;
+
+use crate::routes::announced;
 
 type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -37,7 +41,7 @@ pub(crate) fn session_of(request: &HttpRequest) -> Option<String> {
     request.get_identity().and_then(|identity| identity.id()).ok()
 }
 
-/// The one parameter of the path. What is not UTF-8, where actix puts U+FFFD, becomes the empty text, which names nothing.
+/// The one parameter of the path that counts; see [`parameter`].
 pub(crate) struct Id(pub(crate) String);
 
 impl FromRequest for Id {
@@ -45,11 +49,7 @@ impl FromRequest for Id {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let path = Path::<String>::extract(request).into_inner();
-        ready(Ok(Self(match path {
-            Ok(path) if !path.contains('\u{fffd}') => path.into_inner(),
-            _ => String::new(),
-        })))
+        ready(Ok(Self(parameter(request.uri().path()))))
     }
 }
 
@@ -62,11 +62,16 @@ impl FromRequest for SmallForm {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let Ok(headers) = Fields::from_request(request, payload).into_inner();
-        let body = Bytes::from_request(request, payload);
+        if announced(request).is_some_and(|length| length > FORM_LIMIT as u64) {
+            return Box::pin(ready(Ok(Self(Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, ""))))));
+        }
+        let patience = request.app_data::<Data<Site>>().map_or(Duration::ZERO, |site| site.patience());
+        let body = timeout(patience, Bytes::from_request(request, payload));
         Box::pin(async move {
             Ok(Self(match body.await {
-                Ok(body) => Form::parse(&headers, &body),
-                Err(error) => match error.as_error() {
+                Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "")),
+                Ok(Ok(body)) => Form::parse(&headers, &body),
+                Ok(Err(error)) => match error.as_error() {
                     Some(PayloadError::Overflow) => Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, "")),
                     _ => Err(refusal(StatusCode::BAD_REQUEST, "")),
                 },

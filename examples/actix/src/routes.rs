@@ -38,9 +38,11 @@ pub(crate) fn app(
         .service(on("/upload", "POST").route(web::post().to(upload)))
         // The gate answers other methods than GET and HEAD.
         .route("/files/{id}", web::route().to(download))
-        .service(on("/files/{id}/share", "POST").route(web::post().to(share)))
-        .service(on("/files/{id}/delete", "POST").route(web::post().to(delete)))
-        .service(on("/files/{id}/links", "POST").route(web::post().to(create_link)))
+        // Clients without a name of their own save under the last segment. A file may be called `share`, too.
+        .service(file("share").route(web::post().to(share)))
+        .service(file("delete").route(web::post().to(delete)))
+        .service(file("links").route(web::post().to(create_link)))
+        .route("/files/{id}/{name}", web::route().to(download))
         .service(on("/d/{token}", "GET,HEAD,POST").route(get().to(link)).route(web::post().to(redeem)))
         // The gate answers other methods than GET and HEAD here too.
         .route("/d/{token}/file", web::route().to(leased))
@@ -55,6 +57,7 @@ pub(crate) fn app(
         .app_data(PayloadConfig::new(FORM_LIMIT))
         .wrap(session::identity())
         .wrap(session::cookie(&site))
+        .wrap(from_fn(session::readable))
         .wrap(from_fn(refuse_cross_site))
         .wrap(from_fn(log::log))
         .wrap(site.guard().cloned().unwrap_or_default())
@@ -73,6 +76,11 @@ fn on(path: &str, methods: &'static str) -> Resource {
         page.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         ready(Delivered(page))
     }))
+}
+
+/// A file under the name of an action, which is another method.
+fn file(action: &str) -> Resource {
+    on(&format!("/files/{{id}}/{action}"), "GET,HEAD,POST").route(get().to(download))
 }
 
 /// The whole use of the library in a handler: who asks, for what, and the few headers that delivery may see.
@@ -134,7 +142,7 @@ async fn receive(
     site.upload_without_file()
 }
 
-fn announced(request: &HttpRequest) -> Option<u64> {
+pub(crate) fn announced(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -35,9 +35,11 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/upload", post(upload).layer(DefaultBodyLimit::disable()))
         // The gate answers other methods than GET and HEAD.
         .route("/files/{id}", any(download))
-        .route("/files/{id}/share", post(share))
-        .route("/files/{id}/delete", post(delete))
-        .route("/files/{id}/links", post(create_link))
+        // Clients without a name of their own save under the last segment. A file may be called `share`, too.
+        .route("/files/{id}/{name}", any(download))
+        .route("/files/{id}/share", get(download).post(share))
+        .route("/files/{id}/delete", get(download).post(delete))
+        .route("/files/{id}/links", get(download).post(create_link))
         .route("/d/{token}", get(link).post(redeem))
         // The gate answers other methods than GET and HEAD here too.
         .route("/d/{token}/file", any(leased))
@@ -96,7 +98,7 @@ async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, reques
     site.upload_without_file()
 }
 
-fn announced(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

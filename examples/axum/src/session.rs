@@ -8,7 +8,7 @@ use axum_extra::extract::SignedCookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use demo::{SignIn, Site};
 
-use crate::extract::SmallForm;
+use crate::extract::{Jar, SmallForm};
 
 const COOKIE: &str = "session";
 
@@ -19,7 +19,7 @@ pub(crate) fn of(jar: &SignedCookieJar) -> Option<String> {
 
 pub(crate) async fn sign_in(
     State(site): State<Arc<Site>>,
-    jar: SignedCookieJar,
+    Jar(jar): Jar,
     SmallForm(form): SmallForm,
 ) -> Response {
     let form = match form {
@@ -39,7 +39,7 @@ pub(crate) async fn sign_in(
     }
 }
 
-pub(crate) async fn sign_out(State(site): State<Arc<Site>>, jar: SignedCookieJar) -> Response {
+pub(crate) async fn sign_out(State(site): State<Arc<Site>>, Jar(jar): Jar) -> Response {
     let page = site.sign_out(of(&jar).as_deref()).await;
     (jar.remove(Cookie::build(COOKIE).path("/")), page).into_response()
 }

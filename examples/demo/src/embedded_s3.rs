@@ -1,9 +1,11 @@
 //! A small S3 server inside this program, so that `--strategy presign` needs nothing else. It really verifies
 //! signatures and their end.
 
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -12,6 +14,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::ids;
+
+/// How long a client may take for the head of a request, and wait before it sends the next one.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the server rests when no connection can be accepted, as without a free descriptor.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A running server, ended when dropped.
 #[derive(Debug)]
@@ -25,6 +33,10 @@ pub(crate) struct EmbeddedS3 {
 impl EmbeddedS3 {
     /// Serves the folders in `root` as buckets, on a loopback port, for one user with a fresh secret.
     pub(crate) async fn start(root: &Path) -> Result<Self, BoxError> {
+        Self::start_with(root, PATIENCE).await
+    }
+
+    async fn start_with(root: &Path, patience: Duration) -> Result<Self, BoxError> {
         let (access_key, secret_key) = (ids::storage_key(), ids::session_id());
         let files =
             s3s_fs::FileSystem::new(root).map_err(|error| format!("no embedded S3 server: {error:?}"))?;
@@ -35,11 +47,12 @@ impl EmbeddedS3 {
         let endpoint = format!("http://{}", listener.local_addr()?);
         let task = tokio::spawn(async move {
             loop {
-                // Out of descriptors for a moment: the next connection may fare better.
-                let Ok((stream, _)) = listener.accept().await else { continue };
+                let (stream, _) = accepted(|| listener.accept()).await;
                 let service = service.clone();
                 tokio::spawn(async move {
-                    let server = Builder::new(TokioExecutor::new());
+                    // Which version it is, a client may take for ever to say.
+                    let mut server = Builder::new(TokioExecutor::new()).http1_only();
+                    server.http1().timer(TokioTimer::new()).header_read_timeout(patience);
                     let _ = server.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -58,8 +71,67 @@ impl EmbeddedS3 {
     }
 }
 
+/// The next connection that `accept` yields. Errors such as a lack of descriptors pass.
+async fn accepted<T, F: Future<Output = io::Result<T>>>(accept: impl Fn() -> F) -> T {
+    loop {
+        match accept().await {
+            Ok(connection) => return connection,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
 impl Drop for EmbeddedS3 {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rests_while_nothing_can_be_accepted() {
+        let (started, tries) = (Instant::now(), Cell::new(0_u32));
+        let connection = accepted(|| {
+            tries.set(tries.get() + 1);
+            let full = tries.get() <= 50;
+            async move { if full { Err(io::Error::from_raw_os_error(24)) } else { Ok("a connection") } }
+        });
+        assert_eq!(connection.await, "a connection");
+        // By the test's own clock, which only rests move.
+        assert!(started.elapsed() >= 50 * PAUSE, "{} tries in {:?}", tries.get(), started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn connections_without_a_whole_head_are_closed() {
+        let root = std::env::temp_dir().join(format!("demo-embedded-s3-{}", std::process::id()));
+        std::fs::create_dir_all(&root).expect("a folder");
+        let server = EmbeddedS3::start_with(&root, Duration::from_millis(50)).await.expect("a server");
+        let address = server.endpoint().trim_start_matches("http://").to_owned();
+        for sent in [
+            &b""[..],
+            b"GET / HT",
+            b"PRI * HTTP/2.0\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            let mut stream = TcpStream::connect(&address).await.expect("connected");
+            stream.write_all(sent).await.expect("sent");
+            let mut answer = Vec::new();
+            // Far below the 30 seconds of the program, far above what this test asks for.
+            let ended = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+            assert!(ended.is_ok(), "still open after {:?}", String::from_utf8_lossy(sent));
+            assert_eq!(sent.ends_with(b"\r\n\r\n"), answer.starts_with(b"HTTP/1.1 403"), "{answer:?}");
+        }
+        drop(server);
+        std::fs::remove_dir_all(&root).expect("removed");
     }
 }

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use http::{Method, StatusCode};
+use secure_download::observe::redact_id;
 
 /// The longest path that is logged, in bytes.
 const LONGEST: usize = 200;
-/// The longest part of a path that is logged, in bytes: an id has 36, the shortest token of a link more than 90.
-const LONGEST_SEGMENT: usize = 60;
 
 /// One request. Its line is written when it is dropped, so it lives as long as the answer's body.
 ///
@@ -76,16 +75,16 @@ fn write_line(line: &str) {
 
 /// A path without secrets and control characters.
 fn loggable(path: &str) -> String {
-    // A token under a mangled path is still one, and nothing else is as long.
-    let segments = path.split('/').map(|segment| if segment.len() > LONGEST_SEGMENT { "…" } else { segment });
-    let path = segments.collect::<Vec<_>>().join("/");
+    // A token under a mangled path is still one. What is as long as a token becomes a hash, so that padded ids are told apart.
+    let path = path.split('/').map(redact_id).collect::<Vec<_>>().join("/");
     let path = match path.strip_prefix("/d/") {
         Some(token) => format!("/d/…{}", token.find('/').map_or("", |end| &token[end..])),
         None => path,
     };
-    let end = path.floor_char_boundary(LONGEST);
-    let cut = if end < path.len() { "…" } else { "" };
-    format!("{}{cut}", path[..end].escape_debug())
+    let (path, rest) = path.split_at(path.floor_char_boundary(LONGEST));
+    let text = format!("{path}{}", redact_id(rest));
+    // White space separates the fields of a line.
+    text.replace(' ', "").escape_debug().to_string()
 }
 
 #[cfg(test)]
@@ -94,14 +93,20 @@ mod tests {
 
     #[test]
     fn a_line_holds_what_the_contract_names_and_no_secret() {
+        let token = "x".repeat(90);
+        let hashed = |segment: &str| redact_id(segment).replace(' ', "");
+        assert_ne!(hashed(&format!("{:0>64}", 7)), hashed(&format!("{:0>64}", 8)));
         for (path, logged) in [
             ("/", "/"),
             ("/files/1", "/files/1"),
             ("/d/secret", "/d/…"),
             ("/d/secret/file", "/d/…/file"),
             ("/d/", "/d/…"),
-            (&format!("/%64/{}/file", "x".repeat(90)), "/%64/…/file"),
-            (&format!("//D/{}", "x".repeat(61)), "//D/…"),
+            (&format!("/%64/{token}/file"), &format!("/%64/{}/file", hashed(&token))),
+            (&format!("//D/{token}"), &format!("//D/{}", hashed(&token))),
+            (&format!("/files/{:0>64}", 7), &format!("/files/{}", hashed(&format!("{:0>64}", 7)))),
+            (&format!("/files/{:0>64}", 8), &format!("/files/{}", hashed(&format!("{:0>64}", 8)))),
+            ("/a b", "/ab"),
             ("/a\u{1b}[2J\n", "/a\\u{1b}[2J\\n"),
         ] {
             let mut line = LogLine::new(&Method::GET, path);
@@ -112,6 +117,6 @@ mod tests {
             assert_eq!(line.text(3), format!("GET {logged} 200 42 stream 3\n"));
         }
         let long = loggable(&"/ä".repeat(1000));
-        assert!(long.len() < 2 * LONGEST && long.ends_with('…'));
+        assert!(long.len() < 2 * LONGEST && long.contains("[…"), "{long}");
     }
 }

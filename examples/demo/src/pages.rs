@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use crate::page::html;
 use crate::store::{ListedFile, User};
-use crate::{Page, log_failure};
+use crate::{Page, log_failure, path};
 
 /// The page with the list of files.
 #[derive(Template)]
@@ -24,6 +24,8 @@ pub(crate) struct FilesPage {
 pub(crate) struct FileEntry {
     id: String,
     name: String,
+    /// Stands behind the id in the address of the file, for clients that save under it.
+    segment: String,
     kind: String,
     /// Stands in place of a thumbnail.
     badge: String,
@@ -78,6 +80,7 @@ impl FileEntry {
         let essence = file.content_type.split(';').next().unwrap_or_default();
         let is_picture = is_raster_image(essence);
         Self {
+            segment: path::segment(&file.name),
             kind: kind(essence, &file.name),
             badge: badge(essence, &file.name),
             has_thumbnail: is_picture && file.size <= LARGEST_THUMBNAIL,

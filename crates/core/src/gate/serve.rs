@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::{Inner, Target};
 use crate::concurrency::Permit;
-use crate::observe::tell;
+use crate::observe::{ready, tell};
 use crate::router::deliver_named;
 use crate::strategy::{Delivery, ServedBy};
 use crate::tracking::{Held, Tracking, Transfer};
@@ -209,6 +209,10 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
         let terms = download.terms().stricter(asked);
         if terms.insists_on_limited_uses() && !limited {
             return Err(self.refuse(StatusCode::INTERNAL_SERVER_ERROR, Reason::UsesNotLimited));
+        }
+        if let Some(observer) = &self.inner.observer {
+            ready(&**observer)
+                .map_err(|error| self.refuse(StatusCode::SERVICE_UNAVAILABLE, Reason::Observer(error)))?;
         }
         let plan = ResponsePlan::new(&download, terms, &self.inner.policy);
         let (audit_id, id, key, method) = (self.audit_id, self.id, download.key(), head.method());

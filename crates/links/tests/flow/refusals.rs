@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use http::header::COOKIE;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use secure_download_core::{Authorizer, BoxError, Decision, Denial, RequestHead, Terms};
 use secure_download_links::{LinkAuthorizer, LinkKey, LinkSigner, Links, MemoryLinkStore, NewLink};
 
@@ -99,6 +99,40 @@ async fn a_lease_opens_its_own_link_and_record_only() {
     }
     let own_token = format!("secure-download-lease={first}");
     assert!(site.links.bearer(&first, &fields(&[("cookie", &own_token)])).is_none(), "a link is no lease");
+}
+
+#[tokio::test]
+async fn other_cookies_cost_nobody_the_lease() {
+    let site = site();
+    let token = site.mint(one_time()).await;
+    let lease = site.redeem(&token).await.expect("a use");
+    let lease = lease[COOKIE].as_bytes();
+    let others: [&[u8]; 8] = [
+        "city=Île".as_bytes(),
+        b"city=\xcele",
+        b"\xff",
+        b"secure-download-lease=\xff",
+        b"secure-download-lease=junk",
+        b"=; z; ;;",
+        b"a=\"b",
+        &[b'x'; 15_000],
+    ];
+    for other in others {
+        let lines: [&[&[u8]]; 5] = [
+            &[&[other, b"; ", lease].concat()],
+            &[&[lease, b";", other].concat()],
+            &[&[other, b"; ", lease, b"; ", other].concat()],
+            &[other, lease],
+            &[lease, other],
+        ];
+        for lines in lines {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(COOKIE, HeaderValue::from_bytes(line).expect("a value"));
+            }
+            assert_eq!(seen(&site.get(&token, &headers).await), SERVED, "{headers:?}");
+        }
+    }
 }
 
 #[tokio::test]

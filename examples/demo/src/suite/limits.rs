@@ -12,6 +12,7 @@ use super::{Demo, Upload, Visitor};
 pub(super) async fn check(program: &str) {
     each_user(program).await;
     all_users(program).await;
+    small_forms(program).await;
 }
 
 /// Starts a download and leaves it running until the connection is dropped.
@@ -59,4 +60,37 @@ async fn all_users(program: &str) {
     assert_busy(&mut bob, &of_bob).await;
     // Whoever may not have the file learns nothing of how busy the site is.
     assert_eq!(bob.get(&format!("/files/{long}")).await.status, StatusCode::NOT_FOUND);
+}
+
+/// A form that does not come, or announces more than a form holds, keeps no connection open.
+async fn small_forms(program: &str) {
+    let demo = Demo::start(program, &["--stall-seconds", "1"]).await;
+    for target in ["/login", "/files/x/share", "/files/x/links"] {
+        for (fields, body, status) in [
+            ("Content-Length: 10", "a", "408"),
+            ("Content-Length: 10", "", "408"),
+            ("Transfer-Encoding: chunked", "1\r\na\r\n", "408"),
+            ("Content-Length: 99999999999\r\nExpect: 100-continue", "", "413"),
+            ("Content-Length: 99999999999", "a=b", "413"),
+        ] {
+            // Elsewhere an anonymous visitor is told to sign in, whatever the form.
+            let status = if target == "/login" { status } else { "401" };
+            let mut stream = TcpStream::connect(demo.address()).await.expect("connected");
+            let request = format!(
+                "POST {target} HTTP/1.1\r\nHost: test\r\nContent-Type: application/x-www-form-urlencoded\r\n{fields}\r\n\r\n{body}"
+            );
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            let mut line = [0; 12];
+            let mut answer = async || stream.read_exact(&mut line).await.map(|_| line);
+            // The program's own patience is a second, this one is that of the tests.
+            let answer = tokio::time::timeout(Duration::from_secs(60), answer()).await;
+            let answer =
+                answer.unwrap_or_else(|_| panic!("{target}, {fields}: no answer")).expect("an answer");
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            // actix-web tells each client to go on before the application is asked.
+            let goes_on = fields.contains("Expect") && answer == "HTTP/1.1 100";
+            assert!(goes_on || answer == format!("HTTP/1.1 {status}"), "{target}, {fields}: {answer}");
+        }
+    }
+    demo.stop().await;
 }

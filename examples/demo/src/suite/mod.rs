@@ -3,10 +3,12 @@
 #![expect(clippy::missing_panics_doc, reason = "a test panics where it fails")]
 
 mod accounts;
+mod cookies;
 mod downloads;
 mod limits;
 mod links;
 mod masked;
+mod names;
 mod presign;
 mod program;
 mod refusals;
@@ -58,4 +60,6 @@ async fn run_against(demo: &Demo) {
     downloads::check(demo).await;
     refusals::check(demo).await;
     links::check(demo).await;
+    cookies::check(demo).await;
+    names::check(demo).await;
 }

@@ -1,0 +1,102 @@
+//! [`Line`]: one JSON object (RFC 8259).
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use secure_download_core::AuditId;
+use time::OffsetDateTime;
+
+/// An object in the making.
+pub(super) struct Line(String);
+
+impl Line {
+    /// A line about one request.
+    pub(super) fn of(now: SystemTime, event: &str, audit_id: AuditId) -> Self {
+        let mut line = Self::new(now, event);
+        let _ = write!(line.0, ",\"audit_id\":\"{audit_id}\"");
+        line
+    }
+
+    pub(super) fn new(now: SystemTime, event: &str) -> Self {
+        let mut line = String::with_capacity(256);
+        let _ = write!(line, "{{\"time\":\"{}\",\"event\":\"{event}\"", rfc3339(now));
+        Self(line)
+    }
+
+    /// An array of objects.
+    pub(super) fn objects(mut self, name: &str, objects: impl IntoIterator<Item = Self>) -> Self {
+        let _ = write!(self.0, ",\"{name}\":[");
+        for (index, object) in objects.into_iter().enumerate() {
+            // A line begins with a brace or, as a part of another, with a comma.
+            let object = object.0.strip_prefix(',').unwrap_or(&object.0);
+            let _ = write!(self.0, "{}{{{object}}}", if index > 0 { "," } else { "" });
+        }
+        self.0.push(']');
+        self
+    }
+
+    /// An object within another.
+    pub(super) fn part() -> Self {
+        Self(String::new())
+    }
+
+    pub(super) fn text(mut self, name: &str, value: Option<&str>) -> Self {
+        let _ = write!(self.0, ",\"{name}\":");
+        match value {
+            Some(value) => push_string(&mut self.0, value),
+            None => self.0.push_str("null"),
+        }
+        self
+    }
+
+    pub(super) fn number(mut self, name: &str, value: u64) -> Self {
+        let _ = write!(self.0, ",\"{name}\":{value}");
+        self
+    }
+
+    pub(super) fn milliseconds(mut self, duration: Duration) -> Self {
+        let (whole, rest) = (duration.as_millis(), duration.as_micros() % 1000);
+        let _ = write!(self.0, ",\"duration_ms\":{whole}.{rest:03}");
+        self
+    }
+
+    pub(super) fn end(mut self) -> String {
+        self.0.push_str("}\n");
+        self.0
+    }
+}
+
+/// RFC 8259 section 7. What could end a line, move a cursor, turn its direction or hide is escaped too.
+fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() || is_invisible(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Format characters (Unicode category Cf), separators of lines and paragraphs, and what is drawn as nothing.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// With milliseconds, in UTC.
+pub(super) fn rfc3339(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    let (hour, minute, second, milli) = time.to_hms_milli();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
