@@ -39,6 +39,7 @@ mod body;
 mod compression;
 mod delivered;
 mod head;
+mod interstitial;
 mod route;
 mod server;
 
@@ -46,5 +47,6 @@ pub use self::body::DeliveredBody;
 pub use self::compression::{ExceptDownloads, except_downloads};
 pub use self::delivered::Delivered;
 pub use self::head::{Fields, Head};
+pub use self::interstitial::{BehindInterstitial, InterstitialMiddleware, interstitial};
 pub use self::route::download;
 pub use self::server::DownloadServer;
