@@ -45,17 +45,17 @@ fn model(field: &str, length: usize, media_type: &str) -> Model {
             // No test writes a number that 128 bits do not hold.
             is_number.then(|| text.parse::<u128>().expect("a number"))
         };
-        let length = length as u128;
+        let (file, length) = (length, length as u128);
         let wanted = match (number(first), number(last)) {
             (Some(first), Some(last)) if first <= last => first..=last,
             (Some(first), None) if last.is_empty() => first..=u128::MAX,
             (None, Some(suffix)) if first.is_empty() => length.saturating_sub(suffix)..=u128::MAX,
             _ => return Model::Whole,
         };
-        for (position, mark) in asked_by.iter_mut().enumerate() {
-            if wanted.contains(&(position as u128)) && mark.is_none() {
-                *mark = Some(members);
-            }
+        let last = usize::try_from(*wanted.end()).unwrap_or(usize::MAX).min(file - 1);
+        let first = usize::try_from(*wanted.start()).unwrap_or(usize::MAX);
+        for mark in asked_by.get_mut(first..=last).into_iter().flatten() {
+            mark.get_or_insert(members);
         }
         members += 1;
     }

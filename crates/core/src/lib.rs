@@ -31,6 +31,7 @@ mod conditional;
 mod content_safety;
 mod date;
 mod disposition;
+mod dot_file;
 mod download;
 mod error;
 mod etag;
