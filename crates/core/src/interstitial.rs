@@ -197,7 +197,7 @@ mod tests {
             ("vary", "Sec-Fetch-Site, Sec-Fetch-Mode"),
             ("x-frame-options", "DENY"),
             ("cross-origin-opener-policy", "same-origin"),
-            ("content-length", "38"),
+            ("content-length", "36"),
         ] {
             assert_eq!(answer.headers()[name], value, "{name}");
         }
