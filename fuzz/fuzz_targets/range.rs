@@ -24,6 +24,9 @@ static CONTENT: LazyLock<Bytes> =
 
 /// First and last position of each satisfiable range, or nothing if the field must be ignored.
 fn model(field: &str, length: u128) -> Option<Vec<(u128, u128)>> {
+    if length == 0 {
+        return None;
+    }
     let (unit, set) = field.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
@@ -45,10 +48,8 @@ fn model(field: &str, length: u128) -> Option<Vec<(u128, u128)>> {
         let number = |text: &str| text.trim_start_matches('0').parse::<u128>().unwrap_or(if text.trim_start_matches('0').is_empty() { 0 } else { u128::MAX });
         if first.is_empty() {
             let suffix = number(last);
-            if suffix > 0 && length > 0 {
+            if suffix > 0 {
                 ranges.push((length.saturating_sub(suffix), length - 1));
-            } else if suffix > 0 {
-                return None;
             }
         } else {
             // Positions of any size compare, by their length first.

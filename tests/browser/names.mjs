@@ -7,15 +7,15 @@ import path from "node:path";
 import { fits } from "./access.mjs";
 import { chromiumWithProfile, openPage, signIn, text, upload } from "./site.mjs";
 
-// The name in the visitor's folder, and the name that Chromium gives the download. How much it keeps of a long one depends on
+// The name in the visitor's folder, and the name that Chromium gives the download. It replaces a leading dot itself. How much it keeps of a long one depends on
 // the path of the folder.
 const NAMES = [
-  ["plain.txt"], ["with space.txt"], ["two  spaces.txt"], ["Ünïcödé.txt"], ["日本語の名前.txt"], ["комета.txt"],
+  ["plain.txt"], ["with space.txt"], ["two  spaces.txt", "two spaces.txt"], ["Ünïcödé.txt"], ["日本語の名前.txt"], ["комета.txt"],
   ["עברית.txt"], ["emoji 😀.txt"], ["e\u0301 combined.txt", "\u00e9 combined.txt"], ["UPPER.TXT"], ["archive.tar.gz"], ["no-ending"],
   ["apostrophe's.txt"], ["semi;colon.txt"], ["comma,name.txt"], ["per%20cent.txt"], ["100%.txt"], ["a=b&c.txt"],
   ["#hash.txt"], ["plus+plus.txt"], ["(1).txt"], ["[brackets].txt"], ["{braces}.txt"], ["dollar$.txt"], ["at@.txt"],
   ["quote\"d.txt", "quote_d.txt"], ["back\\slash.txt", "back_slash.txt"], ["colon:name.txt", "colon_name.txt"], ["star*.txt", "star_.txt"], ["question?.txt", "question_.txt"], ["less<more>.txt", "less_more_.txt"],
-  ["pipe|.txt", "pipe_.txt"], ["..dots.txt", "dots.txt"], [".hidden", "hidden"], ["trailing.", "trailing"], ["con.txt", "_con.txt"], ["tab\tname.txt", "tab_name.txt"],
+  ["pipe|.txt", "pipe_.txt"], ["..dots.txt", "dots.txt"], [".hidden", /^[._]hidden$/], ["trailing.", "trailing"], ["con.txt", "_con.txt"], ["tab\tname.txt", "tab name.txt"],
   ["turned\u202etxt.exe", "turnedtxt.exe"], ["zero\u200bwidth.txt", "zerowidth.txt"], [`${"long ".repeat(49)}.txt`, /^(long )+l?o?n?g?\.txt$/],
 ];
 

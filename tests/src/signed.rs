@@ -12,7 +12,7 @@ use secure_download::{Download, FileKey, Presign, UrlSigner};
 use crate::{allow_everybody, fetch, grant, serve};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const DISPOSITION: &str = "attachment; filename=\"_ _.png\"; filename*=UTF-8''%C3%BC%20%22.png";
+const DISPOSITION: &str = "attachment; filename=\"u _.png\"; filename*=UTF-8''%C3%BC%20%22.png";
 
 /// Keys that one layer or another likes to change.
 pub const ODD_KEYS: [&str; 24] = [

@@ -20,9 +20,12 @@ enum Model {
     Ranges(Vec<(usize, usize)>),
 }
 
-fn model(field: &str, length: usize) -> Model {
+fn model(field: &str, length: usize, media_type: &str) -> Model {
     let lower = field.to_ascii_lowercase();
     let Some(set) = lower.strip_prefix("bytes=") else { return Model::Whole };
+    if length == 0 {
+        return Model::Whole;
+    }
     // The documented caps: 32 ranges, or one for each 8 KiB of the file, but never more than 200.
     let cap = if length < 33 * 8192 { 32 } else { (length / 8192).min(200) };
     if field.len() > 8 * 1024 || set.split(',').count() > cap {
@@ -42,22 +45,17 @@ fn model(field: &str, length: usize) -> Model {
             // No test writes a number that 128 bits do not hold.
             is_number.then(|| text.parse::<u128>().expect("a number"))
         };
-        let length = length as u128;
+        let (file, length) = (length, length as u128);
         let wanted = match (number(first), number(last)) {
             (Some(first), Some(last)) if first <= last => first..=last,
             (Some(first), None) if last.is_empty() => first..=u128::MAX,
-            (None, Some(suffix)) if first.is_empty() => {
-                if suffix > 0 && length == 0 {
-                    return Model::Whole;
-                }
-                length.saturating_sub(suffix)..=u128::MAX
-            }
+            (None, Some(suffix)) if first.is_empty() => length.saturating_sub(suffix)..=u128::MAX,
             _ => return Model::Whole,
         };
-        for (position, mark) in asked_by.iter_mut().enumerate() {
-            if wanted.contains(&(position as u128)) && mark.is_none() {
-                *mark = Some(members);
-            }
+        let last = usize::try_from(*wanted.end()).unwrap_or(usize::MAX).min(file - 1);
+        let first = usize::try_from(*wanted.start()).unwrap_or(usize::MAX);
+        for mark in asked_by.get_mut(first..=last).into_iter().flatten() {
+            mark.get_or_insert(members);
         }
         members += 1;
     }
@@ -80,7 +78,28 @@ fn model(field: &str, length: usize) -> Model {
     if runs.is_empty() {
         return Model::Unsatisfiable;
     }
-    Model::Ranges(runs.into_iter().map(|(_, first, last)| (first, last)).collect())
+    let ranges: Vec<_> = runs.into_iter().map(|(_, first, last)| (first, last)).collect();
+    let bytes: usize = ranges.iter().map(|(first, last)| last + 1 - first).sum();
+    let framing = framing(&ranges, length, media_type).len();
+    if ranges.len() > 1 && framing > FREE_FRAMING.max(bytes) {
+        return Model::Whole;
+    }
+    Model::Ranges(ranges)
+}
+
+/// The documented allowance: framing up to it is sent whatever it frames.
+const FREE_FRAMING: usize = 32 * 1024;
+
+/// All that is sent between the ranges, with any boundary of the documented length.
+fn framing(ranges: &[(usize, usize)], length: usize, media_type: &str) -> String {
+    let boundary = "b".repeat(32);
+    let mut framing = String::new();
+    for (number, (first, last)) in ranges.iter().enumerate() {
+        let line_break = if number == 0 { "" } else { "\r\n" };
+        framing += &format!("{line_break}--{boundary}\r\nContent-Type: {media_type}\r\n");
+        framing += &format!("Content-Range: bytes {first}-{last}/{length}\r\n\r\n");
+    }
+    framing + &format!("\r\n--{boundary}--\r\n")
 }
 
 fn compare(model: &Model, file: &[u8], answer: &Answer) {
@@ -107,6 +126,8 @@ fn compare(model: &Model, file: &[u8], answer: &Answer) {
             } else {
                 let parts = answer.byteranges();
                 assert!(parts.len() > 1, "one range is no multipart");
+                let bytes: usize = parts.iter().map(|(_, _, bytes)| bytes.len()).sum();
+                assert!(answer.body.len() - bytes <= FREE_FRAMING.max(bytes), "in proportion");
                 parts.into_iter().map(|(_, range, bytes)| (range, bytes)).collect()
             };
             assert!(found == expected, "{:?}", found.iter().map(|(range, _)| range).collect::<Vec<_>>());
@@ -116,8 +137,8 @@ fn compare(model: &Model, file: &[u8], answer: &Answer) {
     assert_eq!(announced, Some(Ok(answer.body.len())));
 }
 
-fn gate(strategy: Stream) -> Gate<(), Download> {
-    let download = Download::new(FileKey::parse("file").expect("a key")).content_type("text/plain");
+fn gate(strategy: Stream, media_type: &str) -> Gate<(), Download> {
+    let download = Download::new(FileKey::parse("file").expect("a key")).content_type(media_type);
     allow_everybody(HashMap::from([("file".to_owned(), download)]), strategy)
 }
 
@@ -133,23 +154,28 @@ async fn ask(gate: &Gate<(), Download>, field: &str) -> Answer {
     Answer { status: parts.status, headers: parts.headers, body: bytes }
 }
 
-async fn both_sources_are_as_the_model(file: Vec<u8>, fields: Vec<String>) {
+async fn both_sources_are_as_the_model(file: Vec<u8>, media_type: &str, fields: Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("file"), &file).expect("written");
-    let local = gate(Stream::local(folder.path()).expect("a folder"));
+    let local = gate(Stream::local(folder.path()).expect("a folder"), media_type);
     let memory = InMemory::new();
     memory.put(&"file".into(), file.clone().into()).await.expect("put");
-    let store = gate(Stream::object_store(Arc::new(memory) as Arc<dyn ObjectStore>));
+    let store = gate(Stream::object_store(Arc::new(memory) as Arc<dyn ObjectStore>), media_type);
     for field in fields {
-        let model = model(&field, file.len());
+        let model = model(&field, file.len(), media_type);
         for gate in [&local, &store] {
             compare(&model, &file, &ask(gate, &field).await);
         }
     }
 }
 
+/// A usual type, and the longest that is one.
+fn media_type() -> impl Strategy<Value = String> {
+    prop_oneof![3 => Just("text/plain".to_owned()), 1 => Just(format!("text/plain; a={}", "x".repeat(241)))]
+}
+
 fn file() -> impl Strategy<Value = Vec<u8>> {
-    let lengths = prop_oneof![4 => 0..40_usize, 1 => 65_530..65_545_usize, 1 => 100_000..300_100_usize];
+    let lengths = prop_oneof![4 => 0..40_usize, 1 => 65_530..65_545_usize, 1 => 100_000..300_100_usize, 1 => 1_700_000..1_700_100_usize];
     (lengths, any::<u8>())
         .prop_map(|(length, seed)| (0..length).map(|n| (n / 251) as u8 ^ (n % 251) as u8 ^ seed).collect())
 }
@@ -181,6 +207,11 @@ fn field() -> impl Strategy<Value = String> {
     let spaced = ("[ \t]{0,1}", member(), "[ \t]{0,1}").prop_map(|(a, member, b)| format!("{a}{member}{b}"));
     prop_oneof![
         12 => prop::collection::vec(spaced, 1..8).prop_map(|members| format!("bytes={}", members.join(","))),
+        // Far apart and short: framing is most of it.
+        2 => (60..200_u64, 0..900_u64).prop_map(|(count, last)| {
+            let apart = |n: u64| format!("{}-{}", n * 8_000, n * 8_000 + last);
+            format!("bytes={}", (0..count).map(apart).collect::<Vec<_>>().join(","))
+        }),
         1 => prop_oneof![30..40_usize, 195..205_usize].prop_flat_map(|count| prop::collection::vec(member(), count)).prop_map(|members| format!("Bytes={}", members.join(","))),
         3 => "bytes=[0-9, \t-]{0,20}",
         1 => "bytes=[0-9a-f+, -]{1,12}",
@@ -195,9 +226,31 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn the_answer_is_the_models(file in file(), fields in prop::collection::vec(field(), 1..12)) {
+    fn the_answer_is_the_models(file in file(), media_type in media_type(), fields in prop::collection::vec(field(), 1..12)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(both_sources_are_as_the_model(file, fields));
+        runtime.block_on(both_sources_are_as_the_model(file, &media_type, fields));
+    }
+}
+
+/// The longest type, in every part of an answer of as many as are read.
+#[tokio::test]
+async fn framing_is_in_proportion() {
+    let file: Vec<u8> = (0..1_700_000_usize).map(|n| (n % 251) as u8).collect();
+    let apart = |count: usize, length: usize| {
+        let ranges = (0..count).map(|n| format!("{}-{}", n * 8_000, n * 8_000 + length - 1));
+        format!("bytes={}", ranges.collect::<Vec<_>>().join(","))
+    };
+    let longest = format!("text/plain; a={}", "x".repeat(241));
+    for (media_type, field, whole) in [
+        ("text/plain", apart(200, 1), false),
+        (&*longest, apart(2, 1), false),
+        (&*longest, apart(32, 1), false),
+        (&*longest, apart(200, 1), true),
+        (&*longest, apart(200, 100), true),
+        (&*longest, apart(200, 1_000), false),
+    ] {
+        assert_eq!(model(&field, file.len(), media_type) == Model::Whole, whole, "{field}");
+        both_sources_are_as_the_model(file.clone(), media_type, vec![field]).await;
     }
 }
 
@@ -211,9 +264,11 @@ fn the_model_knows_the_examples() {
         ("bytes=500-600,601-999", 10_000, Model::Ranges(vec![(500, 999)])),
         ("bytes=9-,0-1", 10, Model::Ranges(vec![(9, 9), (0, 1)])),
         ("bytes=10-", 10, Model::Unsatisfiable),
+        ("bytes=0-", 0, Model::Whole),
+        ("bytes=-5", 0, Model::Whole),
         ("bytes=5-4", 10, Model::Whole),
         ("items=0-1", 10, Model::Whole),
     ] {
-        assert_eq!(model(field, length), expected, "{field}");
+        assert_eq!(model(field, length, "text/plain"), expected, "{field}");
     }
 }

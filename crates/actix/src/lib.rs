@@ -40,6 +40,7 @@ mod compression;
 mod delivered;
 mod head;
 mod heads;
+mod interstitial;
 mod route;
 mod server;
 
@@ -47,6 +48,7 @@ pub use self::body::DeliveredBody;
 pub use self::compression::{ExceptDownloads, except_downloads};
 pub use self::delivered::Delivered;
 pub use self::head::{Fields, Head};
+pub use self::interstitial::{BehindInterstitial, InterstitialMiddleware, interstitial};
 pub use self::route::{download, download_named};
 pub use self::server::DownloadServer;
 #[doc(inline)]

@@ -38,12 +38,14 @@
 
 mod compression;
 mod head;
+mod interstitial;
 mod listener;
 mod route;
 mod serve;
 
 pub use self::compression::compressible;
 pub use self::head::Head;
+pub use self::interstitial::{BehindInterstitial, InterstitialLayer, interstitial};
 pub use self::listener::{DownloadListener, PeerAddr};
 pub use self::route::{download, download_named};
 pub use self::serve::{Serve, serve};

@@ -108,6 +108,7 @@ async fn call(
         Fault::ShowsHtml => {
             set("content-type", "text/html");
             set("content-disposition", "inline");
+            parts.headers.remove("content-security-policy");
         }
         Fault::MiscountsInHead if head.method() == Method::HEAD => set("content-length", "0"),
         Fault::LetsCachesKeep => drop(parts.headers.remove("cache-control")),

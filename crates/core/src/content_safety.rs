@@ -1,35 +1,17 @@
 //! [`ContentPolicy`]: what a browser may do with uploaded content.
 
-use std::borrow::Cow;
-
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+
+use crate::media_type::MediaType;
+use crate::sandbox::{FrameAncestorsError, Kind, Sandbox};
 
 /// `Cross-Origin-Resource-Policy`, <https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header>.
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
-
-/// Shown content runs nothing, loads nothing and has no origin. Images and media may load themselves, plain text
-/// and media viewers may use the browser's own style.
-const SANDBOX: HeaderValue = HeaderValue::from_static(
-    "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-);
-
-/// As [`SANDBOX`], but with the origin it came from: a browser that shows a film asks for it once more, and would do so
-/// without cookies from a sandbox that has none. Nothing runs in it all the same.
-const MEDIA: HeaderValue = HeaderValue::from_static(
-    "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-);
-
-/// As [`SANDBOX`], but browsers do not start their PDF viewers in a sandbox.
-const PDF: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; object-src 'self'; img-src 'self'; \
-     style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-);
+/// The type of what has none.
+pub(crate) const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Which sites may embed a download, as `Cross-Origin-Resource-Policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,30 +28,59 @@ pub enum CrossOriginPolicy {
 
 /// What a browser may do with the content of a download.
 ///
-/// Content is shown inline only if the [`Terms`](crate::Terms) ask for it and its type is one that cannot run
-/// anything: raster images, audio, video and plain text. HTML, SVG, XML, scripts and unknown types are attachments
-/// whatever the terms ask. JavaScript and CSS are also sent as `application/octet-stream`, so that no page can
-/// load an upload as a script or a style sheet, and so is every `multipart` type under any policy: the parts of such
-/// a file carry header fields of their own, which clients would take for the answer's.
+/// Content is shown inline only if the [`Terms`](crate::Terms) ask for it and its type is one that cannot run or fetch
+/// anything: raster images, audio and video recordings, and plain text. HTML, SVG, XML, scripts, playlists and unknown
+/// types are attachments whatever the terms ask. JavaScript and CSS are also sent as `application/octet-stream`, so that
+/// no page can load an upload as a script or a style sheet. So is every `multipart` type under any policy: the parts of
+/// such a file carry headers of their own, which clients would take for the answer's.
+///
+/// Every granted answer carries a `Content-Security-Policy`, attachments too: web views that ignore
+/// `Content-Disposition` then show an upload without running it.
+///
+/// # Text and its charset
+///
+/// A `text/*` type without a `charset` parameter, as `mime_guess` gives it, is sent without one unless the application
+/// declares its texts to be UTF-8. Browsers then show `Grüße` as `GrÃ¼ÃŸe`. The declaration is
+/// [`ContentPolicy::text_is_utf8`] for all files of a gate, [`Download::text_is_utf8`](crate::Download::text_is_utf8) for
+/// one. A charset that the type names already is kept. Other types, `application/json` for one, never get one.
 ///
 /// ```
 /// use secure_download_core::{ContentPolicy, CrossOriginPolicy};
 ///
-/// let policy = ContentPolicy::new().inline_pdf().cross_origin(CrossOriginPolicy::SameSite);
+/// let policy = ContentPolicy::new()
+///     .text_is_utf8()
+///     .inline_pdf()
+///     .cross_origin(CrossOriginPolicy::SameSite)
+///     .frame_ancestors(["'self'", "https://app.corp.example"])?;
 /// # let _ = policy;
+/// # Ok::<(), secure_download_core::FrameAncestorsError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentPolicy {
     pdf: bool,
     any_type: bool,
+    utf8_text: bool,
     cross_origin: CrossOriginPolicy,
+    sandbox: Sandbox,
+}
+
+impl Default for ContentPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ContentPolicy {
     /// The default policy: see the type's documentation.
     #[must_use]
     pub const fn new() -> Self {
-        Self { pdf: false, any_type: false, cross_origin: CrossOriginPolicy::SameOrigin }
+        Self {
+            pdf: false,
+            any_type: false,
+            utf8_text: false,
+            cross_origin: CrossOriginPolicy::SameOrigin,
+            sandbox: Sandbox::new(),
+        }
     }
 
     /// Also shows PDF files inline. They may hold scripts, which browsers run in the viewer's own sandbox.
@@ -79,11 +90,49 @@ impl ContentPolicy {
         self
     }
 
+    /// Declares that the texts of this application are UTF-8: every `text/*` type without a charset is sent with
+    /// `charset=utf-8`. For applications that write their texts themselves or check them when they come in. A browser
+    /// shows a text in another encoding wrongly, unless it begins with a byte order mark.
+    ///
+    /// ```
+    /// use secure_download_core::{ContentPolicy, Download, FileKey};
+    ///
+    /// let policy = ContentPolicy::new().text_is_utf8();
+    /// // As `mime_guess` gives it; sent as `text/plain; charset=utf-8`.
+    /// let download = Download::new(FileKey::parse("a1/b2")?).content_type("text/plain");
+    /// # let _ = (policy, download);
+    /// # Ok::<(), secure_download_core::FileKeyError>(())
+    /// ```
+    #[must_use]
+    pub const fn text_is_utf8(mut self) -> Self {
+        self.utf8_text = true;
+        self
+    }
+
     /// Which sites may embed a download; the same origin by default.
     #[must_use]
     pub const fn cross_origin(mut self, policy: CrossOriginPolicy) -> Self {
         self.cross_origin = policy;
         self
+    }
+
+    /// Which pages may show a download in a frame, as the `frame-ancestors` of its `Content-Security-Policy`: `'self'`,
+    /// which is the default, `'none'`, or origins such as `https://app.corp.example` and `https://*.corp.example`. Name
+    /// `'self'` too if the application's own pages frame files. It holds for every type.
+    ///
+    /// `Cross-Origin-Resource-Policy` is another question: it decides about `<img>`, `<video>` and scripts of other pages,
+    /// and about frames only in pages that send `Cross-Origin-Embedder-Policy`. An application that embeds in both ways
+    /// sets [`ContentPolicy::cross_origin`] too. A page of another *site* frames a download with the visitor's cookies
+    /// only if these are `SameSite=None`.
+    ///
+    /// # Errors
+    /// [`FrameAncestorsError`] if the list is empty, holds `'none'` beside others, or something that is not one of these.
+    pub fn frame_ancestors<I>(mut self, sources: I) -> Result<Self, FrameAncestorsError>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        self.sandbox = Sandbox::framed_by(sources)?;
+        Ok(self)
     }
 
     /// **Dangerous**: shows every type inline and sends scripts and style sheets under their own type. An uploaded
@@ -95,39 +144,35 @@ impl ContentPolicy {
         self
     }
 
-    /// The type to send and whether the content may be shown.
-    pub(crate) fn judge(&self, content_type: Option<&str>) -> Judgement {
-        let parsed = content_type.and_then(parse_media_type);
-        let Some((essence, value)) = parsed.filter(|(essence, _)| !frames_an_answer(essence)) else {
-            return Judgement { content_type: OCTET_STREAM, inline: None };
+    /// The type to send, and the policies under which the content is saved or shown. `utf8_text`: the application declared
+    /// this file's text to be UTF-8.
+    pub(crate) fn judge(&self, content_type: Option<&str>, utf8_text: bool) -> Judgement<'_> {
+        let attachment = self.sandbox.of(Kind::Attachment);
+        let parsed = content_type.and_then(MediaType::parse).filter(|parsed| !parsed.frames_an_answer());
+        let Some(parsed) = parsed else {
+            return Judgement { content_type: OCTET_STREAM, attachment, inline: None };
         };
-        let (top, subtype) = essence.split_once('/').unwrap_or_default();
-        // Browsers read every type that ends so as a document.
-        let is_media = matches!(top, "audio" | "video") && !subtype.ends_with("xml");
-        let sandbox = match &*essence {
-            "application/pdf" => PDF,
-            _ if is_media => MEDIA,
-            _ => SANDBOX,
+        let is_pdf = parsed.essence() == "application/pdf";
+        let is_recording = parsed.is_recording();
+        let kind = match (is_pdf, is_recording) {
+            (true, _) => Kind::Pdf,
+            (_, true) => Kind::Recording,
+            _ => Kind::Shown,
         };
-        if self.any_type {
-            return Judgement { content_type: value, inline: Some(sandbox) };
-        }
-        let inline = match &*essence {
-            "application/pdf" => self.pdf,
-            "text/plain" => true,
-            "image/png"
-            | "image/jpeg"
-            | "image/gif"
-            | "image/webp"
-            | "image/avif"
-            | "image/bmp"
-            | "image/x-icon"
-            | "image/vnd.microsoft.icon"
-            | "image/apng" => true,
-            _ => is_media,
+        let is_shown = self.any_type
+            || is_recording
+            || is_pdf && self.pdf
+            || parsed.is_raster_image()
+            || parsed.essence() == "text/plain";
+        let inline = is_shown.then(|| self.sandbox.of(kind));
+        let content_type = if !self.any_type && parsed.is_script_or_style() {
+            OCTET_STREAM
+        } else if self.utf8_text || utf8_text {
+            parsed.into_value_of_utf8_text()
+        } else {
+            parsed.into_value()
         };
-        let value = if is_script_or_style(&essence) { OCTET_STREAM } else { value };
-        Judgement { content_type: value, inline: inline.then_some(sandbox) }
+        Judgement { content_type, attachment, inline }
     }
 
     /// The headers that every download and every refusal carries.
@@ -145,110 +190,18 @@ impl ContentPolicy {
     }
 }
 
-/// What [`ContentPolicy::judge`] found.
-pub(crate) struct Judgement {
+/// The result of [`ContentPolicy::judge`].
+pub(crate) struct Judgement<'a> {
     pub(crate) content_type: HeaderValue,
-    /// The `Content-Security-Policy` under which the content may be shown; `None` means attachment.
-    pub(crate) inline: Option<HeaderValue>,
+    /// The `Content-Security-Policy` of an attachment.
+    pub(crate) attachment: &'a HeaderValue,
+    /// The `Content-Security-Policy` under which the content may be shown. `None` means attachment.
+    pub(crate) inline: Option<&'a HeaderValue>,
 }
 
-impl Judgement {
-    /// The header that goes with inline content.
+impl Judgement<'_> {
+    /// The header that carries either policy.
     pub(crate) const POLICY_HEADER: HeaderName = CONTENT_SECURITY_POLICY;
-}
-
-/// In an answer to a range, `multipart/byteranges` would let the file say which range it is (RFC 9110 section 14.6), and
-/// `multipart/x-mixed-replace` lets it replace fields of the answer in some browsers.
-fn frames_an_answer(essence: &str) -> bool {
-    essence.starts_with("multipart/")
-}
-
-/// Types that a page can load as code or style (WHATWG MIME Sniffing, "JavaScript MIME type").
-fn is_script_or_style(essence: &str) -> bool {
-    let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
-    subtype.contains("javascript")
-        || subtype.contains("ecmascript")
-        || matches!(
-            essence,
-            "text/css" | "text/jscript" | "text/livescript" | "application/wasm" | "text/cache-manifest"
-        )
-}
-
-/// Types that need no reading: what most downloads are.
-const COMMON: [&str; 12] = [
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/webp",
-    "application/pdf",
-    "application/zip",
-    "application/octet-stream",
-    "text/plain",
-    "text/csv",
-    "video/mp4",
-    "audio/mpeg",
-    "audio/mp4",
-];
-
-/// RFC 9110 section 8.3.1: `type "/" subtype *( OWS ";" OWS name "=" ( token / quoted-string ) )`. Returns the
-/// lower-case essence and the whole value.
-fn parse_media_type(text: &str) -> Option<(Cow<'static, str>, HeaderValue)> {
-    if let Some(common) = COMMON.into_iter().find(|common| *common == text) {
-        return Some((Cow::Borrowed(common), HeaderValue::from_static(common)));
-    }
-    let (essence, mut parameters) = match text.split_once(';') {
-        Some((essence, rest)) => (essence.trim_end_matches([' ', '\t']), Some(rest)),
-        None => (text, None),
-    };
-    let (top, subtype) = essence.split_once('/')?;
-    if !is_token(top) || !is_token(subtype) {
-        return None;
-    }
-    while let Some(rest) = parameters {
-        let rest = rest.trim_start_matches([' ', '\t']);
-        let (name, rest) = rest.split_once('=')?;
-        if !is_token(name) {
-            return None;
-        }
-        let after = match rest.strip_prefix('"') {
-            Some(quoted) => &quoted[end_of_quoted(quoted)?..],
-            None => {
-                let end = rest.find([';', ' ', '\t']).unwrap_or(rest.len());
-                if !is_token(&rest[..end]) {
-                    return None;
-                }
-                &rest[end..]
-            }
-        };
-        let after = after.trim_start_matches([' ', '\t']);
-        parameters = match after.strip_prefix(';') {
-            Some(more) => Some(more),
-            None if after.is_empty() => None,
-            None => return None,
-        };
-    }
-    Some((Cow::Owned(essence.to_ascii_lowercase()), HeaderValue::from_str(text).ok()?))
-}
-
-/// The position behind the closing quote; printable ASCII only, so that no control byte gets through.
-fn end_of_quoted(text: &str) -> Option<usize> {
-    let mut bytes = text.bytes().enumerate();
-    while let Some((position, byte)) = bytes.next() {
-        match byte {
-            b'"' => return Some(position + 1),
-            b'\\' => {
-                bytes.next().filter(|(_, escaped)| matches!(escaped, b' '..=b'~'))?;
-            }
-            b' '..=b'~' => {}
-            _ => return None,
-        }
-    }
-    None
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]
@@ -257,8 +210,8 @@ mod tests {
 
     #[test]
     fn only_safe_types_are_shown() {
-        let (default, pdf) = (ContentPolicy::new(), ContentPolicy::new().inline_pdf());
-        let danger = ContentPolicy::new().danger_inline_active_content();
+        let (default, pdf) = (&ContentPolicy::new(), &ContentPolicy::new().inline_pdf());
+        let danger = &ContentPolicy::new().danger_inline_active_content();
         // type, as sent, inline by default, with PDF, with the opt-out
         for (given, sent, by_default, with_pdf, in_danger) in [
             ("image/png", "image/png", true, true, true),
@@ -276,7 +229,7 @@ mod tests {
             ("application/octet-stream", "application/octet-stream", false, false, true),
         ] {
             for (policy, inline) in [(default, by_default), (pdf, with_pdf), (danger, in_danger)] {
-                let judgement = policy.judge(Some(given));
+                let judgement = policy.judge(Some(given), false);
                 assert_eq!(
                     (judgement.content_type, judgement.inline.is_some()),
                     (sent.parse().expect(sent), inline)
@@ -290,8 +243,8 @@ mod tests {
             "text/css",
             "application/wasm",
         ] {
-            assert_eq!(default.judge(Some(script)).content_type, OCTET_STREAM, "{script}");
-            assert!(default.judge(Some(script)).inline.is_none(), "{script}");
+            assert_eq!(default.judge(Some(script), false).content_type, OCTET_STREAM, "{script}");
+            assert!(default.judge(Some(script), false).inline.is_none(), "{script}");
         }
     }
 
@@ -304,7 +257,7 @@ mod tests {
             "multipart/related",
         ] {
             for policy in [ContentPolicy::new(), ContentPolicy::new().danger_inline_active_content()] {
-                let judgement = policy.judge(Some(framing));
+                let judgement = policy.judge(Some(framing), false);
                 assert_eq!(judgement.content_type, OCTET_STREAM, "{framing}");
                 assert!(judgement.inline.is_none(), "{framing}");
             }
@@ -332,10 +285,102 @@ mod tests {
             "text/плейн",
             "image/png; a=\"b\" text/html",
         ] {
-            let judgement = ContentPolicy::new().danger_inline_active_content().judge(Some(junk));
+            let policy = ContentPolicy::new().danger_inline_active_content().text_is_utf8();
+            let judgement = policy.judge(Some(junk), true);
             assert_eq!(judgement.content_type, OCTET_STREAM, "{junk:?}");
             assert!(judgement.inline.is_none(), "{junk:?}");
         }
-        assert_eq!(ContentPolicy::new().judge(None).content_type, OCTET_STREAM);
+        assert_eq!(ContentPolicy::new().judge(None, false).content_type, OCTET_STREAM);
+    }
+
+    #[test]
+    fn what_fetches_what_it_names_is_not_shown() {
+        for playlist in [
+            "audio/x-mpegurl",
+            "audio/mpegurl; charset=utf-8",
+            "Audio/X-MpegURL",
+            "video/vnd.mpegurl",
+            "application/vnd.apple.mpegurl",
+            "audio/scpls",
+            "audio/x-scpls",
+            "audio/x-pls",
+            "application/dash+xml",
+            "video/vnd.mpeg.dash.mpd",
+            "application/xspf+xml",
+            "audio/x-ms-wax",
+            "video/x-ms-asf",
+            "video/x-ms-wvx",
+            "audio/x-pn-realaudio",
+            "video/x-smil",
+            "audio/smil+xml",
+            "image/x-unheard-of",
+            "video/x-unheard-of",
+        ] {
+            let policy = ContentPolicy::new().inline_pdf();
+            let judgement = policy.judge(Some(playlist), false);
+            assert_eq!(judgement.content_type, playlist);
+            assert!(judgement.inline.is_none(), "{playlist}");
+            // The opt-out shows it, but not with the origin of a recording.
+            let danger = ContentPolicy::new().danger_inline_active_content();
+            let inline = danger.judge(Some(playlist), false).inline.expect("everything");
+            assert!(inline.to_str().expect("ASCII").starts_with("sandbox; "), "{playlist}");
+        }
+        for recording in ["audio/x-wav", "audio/flac", "audio/x-flac", "video/quicktime", "video/x-matroska"]
+        {
+            assert!(ContentPolicy::new().judge(Some(recording), false).inline.is_some(), "{recording}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_utf8_where_the_application_says_so() {
+        let (silent, declared) = (ContentPolicy::new(), ContentPolicy::new().text_is_utf8());
+        for (given, sent) in [
+            ("text/plain", "text/plain; charset=utf-8"),
+            ("text/csv", "text/csv; charset=utf-8"),
+            ("TEXT/Plain", "TEXT/Plain; charset=utf-8"),
+            ("text/markdown; variant=GFM", "text/markdown; variant=GFM; charset=utf-8"),
+            ("text/plain; title=\"a; charset=b\"", "text/plain; title=\"a; charset=b\"; charset=utf-8"),
+            ("text/html", "text/html; charset=utf-8"),
+            ("text/plain; charset=iso-8859-1", "text/plain; charset=iso-8859-1"),
+            ("text/plain;CHARSET=\"shift_jis\"", "text/plain;CHARSET=\"shift_jis\""),
+            ("text/plain; a=b; Charset=x", "text/plain; a=b; Charset=x"),
+            ("text/javascript", "application/octet-stream"),
+            ("application/json", "application/json"),
+            ("application/xml", "application/xml"),
+            ("image/png", "image/png"),
+            ("textual/plain", "textual/plain"),
+            ("text", "application/octet-stream"),
+        ] {
+            for (policy, utf8_text) in [(&declared, false), (&silent, true), (&declared, true)] {
+                assert_eq!(policy.judge(Some(given), utf8_text).content_type, sent, "{given}");
+            }
+            let undeclared = if sent == OCTET_STREAM { sent } else { given };
+            assert_eq!(silent.judge(Some(given), false).content_type, undeclared, "nothing is invented");
+        }
+    }
+
+    #[test]
+    fn a_long_media_type_is_sent_as_bytes() {
+        let policy = ContentPolicy::new().danger_inline_active_content().text_is_utf8();
+        let long = |length: usize| format!("text/plain; a={}", "x".repeat(length - 14));
+        for (given, sent) in [
+            (long(240), format!("{}; charset=utf-8", long(240))),
+            (long(241), long(241)),
+            (long(255), long(255)),
+        ] {
+            assert_eq!(policy.judge(Some(&given), false).content_type, sent);
+            // A signed type is read once more.
+            assert_eq!(policy.judge(Some(&sent), false).content_type, sent);
+        }
+        for too_long in [
+            long(256),
+            long(60_000),
+            format!("text/plain; a=\"{}\"", " ".repeat(300)),
+            format!("image/{}", "x".repeat(250)),
+        ] {
+            let judgement = policy.judge(Some(&too_long), false);
+            assert_eq!(judgement.content_type, OCTET_STREAM, "{} bytes", too_long.len());
+            assert!(judgement.inline.is_none());
+        }
     }
 }

@@ -5,6 +5,11 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::filename::{NAMELESS, extension_start, is_safe_ascii, safe_filename};
+use crate::invisible::is_invisible;
 
 /// What the client shall do with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,15 +20,6 @@ pub enum Disposition {
     /// Show it.
     Inline,
 }
-
-/// The name of a file whose own name is missing or has nothing left.
-const NAMELESS: &str = "download";
-
-/// The longest name in bytes: file systems stop at 255, and browsers append ` (1)` or `.crdownload`.
-const MAX_LEN: usize = 240;
-
-/// The longest extension that is kept when a name is cut, dot included.
-const MAX_EXTENSION: usize = 24;
 
 /// Everything but RFC 8187's attr-char.
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
@@ -42,10 +38,13 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Renders the header for a name of any origin.
 ///
-/// The name is made safe with [`safe_filename`]. A name of plain ASCII without `"`, `\` and `%` is sent as
-/// `filename="..."` alone. Every other name is sent twice: as an ASCII fallback in which `_` stands for each
-/// character that clients read differently, and exactly, as `filename*=UTF-8''...`, which RFC 6266 section 4.3
-/// tells clients to prefer.
+/// The name is made safe with [`safe_filename`]. A name of plain ASCII without `"`, `\`, `%` and what Windows forbids
+/// (`:*?<>|`) is sent as `filename="..."` alone. Every other name is sent twice:
+///
+/// - as an ASCII fallback for clients that read nothing else, such as `curl -OJ`. A letter with a mark becomes the letter,
+///   and a run of characters that clients read differently becomes one `_`. A name with nothing left is `download`, with its
+///   extension. No `?` is left, so no client takes it for an encoded word of RFC 2047;
+/// - exactly, as `filename*=UTF-8''...`, which RFC 6266 section 4.3 tells clients to prefer.
 ///
 /// ```
 /// use secure_download_core::{Disposition, content_disposition};
@@ -53,7 +52,7 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 /// assert_eq!(content_disposition(Disposition::Attachment, "scan.png"), "attachment; filename=\"scan.png\"");
 /// assert_eq!(
 ///     content_disposition(Disposition::Inline, "ä.pdf"),
-///     "inline; filename=\"_.pdf\"; filename*=UTF-8''%C3%A4.pdf",
+///     "inline; filename=\"a.pdf\"; filename*=UTF-8''%C3%A4.pdf",
 /// );
 /// ```
 #[must_use]
@@ -62,7 +61,7 @@ pub fn content_disposition(disposition: Disposition, filename: &str) -> HeaderVa
         Disposition::Attachment => "attachment",
         Disposition::Inline => "inline",
     };
-    if is_plain_and_safe(filename) {
+    if filename.chars().all(is_plain) && is_safe_ascii(filename) {
         return quoted(kind, filename);
     }
     let name = safe_filename(filename);
@@ -70,26 +69,15 @@ pub fn content_disposition(disposition: Disposition, filename: &str) -> HeaderVa
         return quoted(kind, &name);
     }
     let mut value = String::with_capacity(64 + 4 * name.len());
-    let _ = write!(value, "{kind}; filename=\"");
-    value.extend(name.chars().map(|c| if is_plain(c) { c } else { '_' }));
-    value.push('"');
-    value.push_str("; filename*=UTF-8''");
+    let _ = write!(value, "{kind}; filename=\"{}\"; filename*=UTF-8''", fallback(&name));
     value.extend(utf8_percent_encode(&name, NOT_ATTR_CHAR));
     debug_assert_eq!(utf8_percent_encode(&value, CONTROLS).count(), 1, "only printable ASCII is written");
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
-/// What every client reads alike between quotes.
+/// Characters that every client reads alike between quotes, and may save under.
 fn is_plain(c: char) -> bool {
-    matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%')
-}
-
-/// Whether [`safe_filename`] would leave the name as it is, and it can be sent alone: true of most names.
-fn is_plain_and_safe(name: &str) -> bool {
-    (1..=MAX_LEN).contains(&name.len())
-        && name.chars().all(|c| is_plain(c) && c != '/')
-        && trim(name).len() == name.len()
-        && !is_device_name(name)
+    matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%' | ':' | '*' | '?' | '<' | '>' | '|')
 }
 
 /// `kind; filename="name"` in one buffer of exactly its length, which becomes a header value without a copy.
@@ -102,82 +90,53 @@ fn quoted(kind: &str, name: &str) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
-/// Makes a file name of any origin safe to save under.
-///
-/// - `/` and `\` become `_`, so do control characters and line separators,
-/// - characters that reorder or hide text (bidirectional controls, zero-width and tag characters) are removed,
-/// - leading and trailing dots and white space are removed,
-/// - a Windows device name (`CON`, `nul.txt`, `LPT1`) gets a leading `_`,
-/// - more than 240 bytes are cut in front of the extension,
-/// - what is then empty is named `download`.
-///
-/// ```
-/// use secure_download_core::safe_filename;
-///
-/// assert_eq!(safe_filename("../../etc/passwd"), "_.._etc_passwd");
-/// assert_eq!(safe_filename("invoice\u{202e}fdp.exe"), "invoicefdp.exe");
-/// assert_eq!(safe_filename("aux.h"), "_aux.h");
-/// ```
-#[must_use]
-pub fn safe_filename(name: &str) -> String {
-    let visible: String = name
-        .chars()
-        .filter(|&c| !hides_or_reorders(c))
-        .map(|c| if matches!(c, '/' | '\\') || breaks_line(c) { '_' } else { c })
-        .collect();
-    let trimmed = trim(&visible);
-    let mut safe = String::with_capacity(trimmed.len() + 1);
-    if is_device_name(trimmed) {
-        safe.push('_');
+/// A safe name in plain ASCII that says as much as it can of a safe name.
+fn fallback(name: &str) -> String {
+    let mut ascii = String::with_capacity(name.len());
+    let mut stands_in = false;
+    for c in name.nfd().filter(|&c| !is_combining_mark(c) && !is_invisible(c)) {
+        let plain = in_ascii(c);
+        if !plain.is_empty() {
+            ascii.push_str(plain);
+        } else if is_plain(c) {
+            ascii.push(c);
+        } else if c.is_whitespace() {
+            ascii.push(' ');
+        } else if !stands_in {
+            ascii.push('_');
+        }
+        stands_in = plain.is_empty() && !is_plain(c) && !c.is_whitespace();
     }
-    safe.push_str(trimmed);
-    if safe.len() > MAX_LEN {
-        safe = shorten(&safe);
+    let says_something = |text: &str| text.contains(|c: char| c.is_ascii_alphanumeric());
+    let (stem, extension) = ascii.split_at(extension_start(&ascii));
+    let extension = if says_something(extension) { extension } else { "" };
+    let stem = if says_something(stem) { stem } else { NAMELESS };
+    // Without its marks, a name may be that of a device or of a start-up file.
+    safe_filename(&format!("{stem}{extension}"))
+}
+
+/// Letters and punctuation that are not a letter with a mark, as they are written in ASCII; empty for all others.
+fn in_ascii(c: char) -> &'static str {
+    match c {
+        'ß' => "ss",
+        'ẞ' => "SS",
+        'æ' => "ae",
+        'Æ' => "AE",
+        'œ' => "oe",
+        'Œ' => "OE",
+        'ø' => "o",
+        'Ø' => "O",
+        'ł' => "l",
+        'Ł' => "L",
+        'đ' | 'ð' => "d",
+        'Đ' | 'Ð' => "D",
+        'þ' => "th",
+        'Þ' => "TH",
+        'ı' => "i",
+        '\u{2010}'..='\u{2015}' => "-",
+        '\u{2018}' | '\u{2019}' => "'",
+        _ => "",
     }
-    if safe.is_empty() { NAMELESS.to_owned() } else { safe }
-}
-
-fn trim(name: &str) -> &str {
-    name.trim_matches(|c: char| c == '.' || c.is_whitespace())
-}
-
-fn breaks_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// Bidirectional controls, zero-width and otherwise invisible formatting characters. The zero-width joiner stays:
-/// emoji and several scripts need it.
-fn hides_or_reorders(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// Names that Windows gives to devices, with any extension
-/// (<https://learn.microsoft.com/windows/win32/fileio/naming-a-file>).
-fn is_device_name(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default().trim_end();
-    let is = |device: &str| stem.eq_ignore_ascii_case(device);
-    if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].into_iter().any(is) {
-        return true;
-    }
-    let Some((kind, number)) = stem.split_at_checked(3) else { return false };
-    let mut digits = number.chars();
-    (kind.eq_ignore_ascii_case("COM") || kind.eq_ignore_ascii_case("LPT"))
-        && matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³'))
-        && digits.next().is_none()
-}
-
-/// Cuts the middle out of a name that is too long: its start and its extension stay.
-fn shorten(name: &str) -> String {
-    let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
-    let extension = if extension.len() <= MAX_EXTENSION { extension } else { "" };
-    let mut end = MAX_LEN - extension.len();
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    let stem = name[..end].trim_end_matches(|c: char| c == '.' || c.is_whitespace());
-    format!("{stem}{extension}")
 }
 
 #[cfg(test)]
@@ -185,80 +144,82 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_safe() {
-        for (name, safe) in [
-            ("a.png", "a.png"),
-            ("a b.png", "a b.png"),
-            ("ä \"b\"; c%20.pdf", "ä \"b\"; c%20.pdf"),
-            ("", "download"),
-            ("...", "download"),
-            (" . ", "download"),
-            (".htaccess", "htaccess"),
-            ("trailing. .", "trailing"),
-            ("a/b\\c", "a_b_c"),
-            ("a\r\nSet-Cookie: x", "a__Set-Cookie: x"),
-            ("a\0b\x1b[31m\x7f\u{85}", "a_b_[31m__"),
-            ("a\u{2028}b", "a_b"),
-            ("cod\u{202e}gnp.exe", "codgnp.exe"),
-            ("\u{feff}a\u{200b}b", "ab"),
-            ("👩\u{200d}🔬.txt", "👩\u{200d}🔬.txt"),
-            ("con", "_con"),
-            ("NUL.txt", "_NUL.txt"),
-            ("nul .txt", "_nul .txt"),
-            ("com1.log", "_com1.log"),
-            ("COM¹", "_COM¹"),
-            ("com10.log", "com10.log"),
-            ("console", "console"),
-            ("..con", "_con"),
-        ] {
-            assert_eq!(safe_filename(name), safe, "{name:?}");
-        }
-    }
-
-    #[test]
-    fn long_names_keep_their_extension() {
-        let long = safe_filename(&format!("{}.tar.gz", "ä".repeat(400)));
-        assert!(long.len() <= MAX_LEN && long.ends_with("ä.gz"), "{long}");
-        let no_extension = safe_filename(&"x".repeat(400));
-        assert_eq!(no_extension.len(), MAX_LEN);
-        let all_extension = safe_filename(&format!("a.{}", "x".repeat(400)));
-        assert_eq!(all_extension.len(), MAX_LEN);
-    }
-
-    #[test]
     fn the_header_is_ascii_and_exact() {
         for (name, header) in [
             ("a.png", "attachment; filename=\"a.png\""),
             ("a;b,c.png", "attachment; filename=\"a;b,c.png\""),
+            (".gitignore", "attachment; filename=\".gitignore\""),
+            ("a    b.png", "attachment; filename=\"a b.png\""),
             ("100%.txt", "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt"),
             (
                 "ä \"b\"; c%20.pdf",
-                "attachment; filename=\"_ _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
+                "attachment; filename=\"a _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
             ),
-            ("it's (1)*.txt", "attachment; filename=\"it's (1)*.txt\""),
-            ("é's (1)*", "attachment; filename=\"_'s (1)*\"; filename*=UTF-8''%C3%A9%27s%20%281%29%2A"),
+            (
+                "it's (1)*.txt",
+                "attachment; filename=\"it's (1)_.txt\"; filename*=UTF-8''it%27s%20%281%29%2A.txt",
+            ),
+            ("é's (1)", "attachment; filename=\"e's (1)\"; filename*=UTF-8''%C3%A9%27s%20%281%29"),
+            ("12:30.txt", "attachment; filename=\"12_30.txt\"; filename*=UTF-8''12%3A30.txt"),
+            (
+                "=?utf-8?q?x?=.txt",
+                "attachment; filename=\"=_utf-8_q_x_=.txt\"; filename*=UTF-8''%3D%3Futf-8%3Fq%3Fx%3F%3D.txt",
+            ),
+            ("Mu\u{308}ller.pdf", "attachment; filename=\"Muller.pdf\"; filename*=UTF-8''M%C3%BCller.pdf"),
         ] {
             assert_eq!(content_disposition(Disposition::Attachment, name), header);
         }
     }
 
+    #[test]
+    fn the_fallback_says_what_it_can() {
+        for (name, expected) in [
+            ("ä.pdf", "a.pdf"),
+            ("Größe – Zoë’s.pdf", "Grosse - Zoe's.pdf"),
+            ("Łódź.odt", "Lodz.odt"),
+            ("Tiếng Việt.docx", "Tieng Viet.docx"),
+            ("报告 最终版.xlsx", "download.xlsx"),
+            ("报告 2024 最终版.xlsx", "_ 2024 _.xlsx"),
+            ("报告.tar.gz", "download.tar.gz"),
+            ("報告\u{3000}v2.pdf", "_ v2.pdf"),
+            ("отчёт.отчёт", "download"),
+            ("한글.hwp", "download.hwp"),
+            ("👩\u{200d}🔬.txt", "download.txt"),
+            ("ABC 报告 v2", "ABC _ v2"),
+            ("???", "download"),
+            // Safe without its marks, too.
+            ("çon.txt", "_con.txt"),
+            (".bàshrc", "bashrc"),
+            (".gïtignore", ".gitignore"),
+        ] {
+            let safe = safe_filename(name);
+            assert_eq!(fallback(&safe), expected, "{name}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn no_name_gets_out_of_its_quotes(name in "\\PC{0,40}|.{0,40}|[\\x00-\\x7f]{0,300}") {
+        fn no_name_gets_out_of_its_quotes(name in "\\PC{0,40}|.{0,40}|[\\x00-\\x7f]{0,300}|[.\\u{300}\\u{308}\\u{338}\\u{34f}\\u{200d}\\u{fe0f}\\u{1100}\\u{1161}\\u{1160}\\u{3000} aeüم👩_/]{0,24}") {
             let header = content_disposition(Disposition::Attachment, &name);
             let text = header.to_str().expect("visible ASCII");
             let rest = text.strip_prefix("attachment; filename=\"").expect("the quoted form comes first");
             let (quoted, rest) = rest.split_once('"').expect("the quotes are closed");
             let safe = safe_filename(&name);
-            proptest::prop_assert!(!quoted.is_empty() && !quoted.contains(['\\', '/', '%']));
+            proptest::prop_assert!(!quoted.is_empty() && !quoted.contains(['\\', '/', '%', ':', '*', '?', '<', '>', '|']));
             if let Some(extended) = rest.strip_prefix("; filename*=UTF-8''") {
                 let decoded = percent_encoding::percent_decode_str(extended).decode_utf8().expect("UTF-8");
                 proptest::prop_assert_eq!(&*decoded, safe.as_str());
+                proptest::prop_assert_eq!(safe_filename(quoted), quoted, "the fallback is safe, too");
             } else {
                 proptest::prop_assert_eq!((quoted, rest), (safe.as_str(), ""));
             }
             // Safe means safe: a second pass finds nothing to do.
             proptest::prop_assert_eq!(safe_filename(&safe), safe);
+        }
+
+        #[test]
+        fn a_safe_ascii_name_is_left_alone(name in "[ -~]{0,30}|\\.[a-z]{0,8}") {
+            proptest::prop_assert_eq!(is_safe_ascii(&name), safe_filename(&name) == name);
         }
     }
 }

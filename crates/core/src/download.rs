@@ -68,6 +68,7 @@ pub struct Download {
     version: Option<Cow<'static, str>>,
     filename: Option<Arc<str>>,
     content_type: Option<Arc<str>>,
+    utf8_text: bool,
     etag: Option<ETag>,
     last_modified: Option<SystemTime>,
     length: Option<u64>,
@@ -86,6 +87,7 @@ impl Download {
             version: None,
             filename: None,
             content_type: None,
+            utf8_text: false,
             etag: None,
             last_modified: None,
             length: None,
@@ -117,11 +119,34 @@ impl Download {
         self
     }
 
-    /// The media type, RFC 9110 section 8.3.1. Any text will do, an uploader's own too: what is not a media type
-    /// is sent as `application/octet-stream`.
+    /// The media type, RFC 9110 section 8.3.1. Any text will do, an uploader's own too: what is not a media type, or
+    /// is longer than 255 bytes, is sent as `application/octet-stream`.
+    ///
+    /// Browsers show a `text/*` type without a charset in an encoding of their own choice, and UTF-8 wrongly. Write
+    /// `text/plain; charset=utf-8`, or declare it with [`Download::text_is_utf8`] or
+    /// [`ContentPolicy::text_is_utf8`](crate::ContentPolicy::text_is_utf8).
     #[must_use]
     pub fn content_type(mut self, media_type: impl AsRef<str>) -> Self {
         self.content_type = Some(media_type.as_ref().into());
+        self
+    }
+
+    /// Declares that this file, if it is text, is UTF-8: a `text/*` type without a charset is sent with
+    /// `charset=utf-8`. For applications that check an upload when it comes in.
+    ///
+    /// ```
+    /// use secure_download_core::{Download, FileKey};
+    ///
+    /// # let bytes = b"Gr\xc3\xbc\xc3\x9fe";
+    /// let mut download = Download::new(FileKey::parse("a1/b2")?).content_type("text/csv");
+    /// if std::str::from_utf8(bytes).is_ok() {
+    ///     download = download.text_is_utf8();
+    /// }
+    /// # Ok::<(), secure_download_core::FileKeyError>(())
+    /// ```
+    #[must_use]
+    pub fn text_is_utf8(mut self) -> Self {
+        self.utf8_text = true;
         self
     }
 
@@ -220,6 +245,12 @@ impl Download {
     #[must_use]
     pub fn raw_content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
+    }
+
+    /// Whether the app declared the text to be UTF-8.
+    #[must_use]
+    pub fn declares_utf8_text(&self) -> bool {
+        self.utf8_text
     }
 
     /// The app's own entity tag, if known.

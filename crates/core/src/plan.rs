@@ -1,7 +1,5 @@
 //! [`ResponsePlan`]: the headers that the client must end up seeing, whatever the strategy.
 
-use std::fmt::Write as _;
-use std::hash::BuildHasher as _;
 use std::ops::Range;
 use std::time::SystemTime;
 
@@ -13,11 +11,11 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::conditional::{self, Precondition, Validators};
-use crate::content_safety::Judgement;
+use crate::content_safety::{Judgement, OCTET_STREAM};
 use crate::range::{self, Ranges};
 use crate::{
     Body, CachePolicy, ContentPolicy, Disposition, Download, Representation, RequestHead, Terms,
-    content_disposition,
+    content_disposition, multipart,
 };
 
 /// `CDN-Cache-Control`, RFC 9213.
@@ -33,13 +31,13 @@ pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 ///
 /// | header | value |
 /// |---|---|
-/// | `Content-Type` | the record's, `application/octet-stream` if it is none or a script |
+/// | `Content-Type` | the record's, `application/octet-stream` if it is none or a script; a charset as [`ContentPolicy`] says |
 /// | `Content-Disposition` | `attachment` unless the terms ask for inline and the [`ContentPolicy`] allows it |
 /// | `Cache-Control`, `CDN-Cache-Control` | `private, no-store` or `private, max-age=N`; `no-store` |
 /// | `X-Content-Type-Options` | `nosniff` |
 /// | `Cross-Origin-Resource-Policy` | `same-origin`, or as the policy says |
 /// | `Referrer-Policy` | `no-referrer` |
-/// | `Content-Security-Policy` | a sandbox, with inline content only |
+/// | `Content-Security-Policy` | a sandbox in which nothing runs, for attachments too |
 /// | `Vary` | `Cookie, Authorization`, with `max-age` only |
 #[derive(Debug, Clone)]
 pub struct ResponsePlan {
@@ -50,7 +48,7 @@ pub struct ResponsePlan {
 
 impl ResponsePlan {
     pub(crate) fn new(download: &Download, terms: Terms, policy: &ContentPolicy) -> Self {
-        let judgement = policy.judge(download.raw_content_type());
+        let judgement = policy.judge(download.raw_content_type(), download.declares_utf8_text());
         let inline = judgement.inline.filter(|_| terms.asks_inline());
         let disposition = if inline.is_some() { Disposition::Inline } else { Disposition::Attachment };
         let mut headers = HeaderMap::with_capacity(12);
@@ -71,9 +69,7 @@ impl ResponsePlan {
                 headers.insert(VARY, HeaderValue::from_static("Cookie, Authorization"));
             }
         }
-        if let Some(policy) = inline {
-            headers.insert(Judgement::POLICY_HEADER, policy);
-        }
+        headers.insert(Judgement::POLICY_HEADER, inline.unwrap_or(judgement.attachment).clone());
         Self { headers, dates_join: true }
     }
 
@@ -122,6 +118,8 @@ impl ResponsePlan {
     /// - `Range` counts on GET only, after the preconditions, and if `If-Range` names the file as it is.
     /// - A malformed or repeated field, another unit, more than 8 KiB, or too many ranges: the whole file. Too many are more
     ///   than 32 and more than one for each 8 KiB of the file, and in any case more than 200.
+    /// - Ranges whose framing has more than 32 KiB and more bytes than they have: the whole file.
+    /// - An empty file: all of it, whatever the range.
     /// - Overlapping and adjacent ranges are joined; a joined range stands where its first member was asked for.
     /// - One range is a plain 206, several are `multipart/byteranges` with an exact length.
     /// - Nothing of it in the file: 416 with `Content-Range: bytes */LENGTH`.
@@ -148,10 +146,12 @@ impl ResponsePlan {
     /// - 13.2.1, 14.2: a precondition that ends the request comes before a range that cannot be satisfied: 304 or 412, not 416.
     /// - 14.1.1: spaces and tabs around a range are skipped, also before the first; inside of a range they make the field
     ///   invalid.
-    /// - 14.1.2: a suffix of an empty file would be satisfiable, but no `Content-Range` can say so: 200. A suffix of zero
-    ///   bytes never is: 416.
+    /// - 14.1.2: a suffix of zero bytes is never satisfiable: 416.
+    /// - 14.2: `Range` is ignored where the file is empty: 200, not 416. A suffix of it would be satisfiable, but no
+    ///   `Content-Range` can say so. Clients that add `bytes=0-` to every request would never get an empty file.
     /// - 14.2: an invalid field is ignored, and neither 400 nor 416; so is one with one invalid member. So are those over
-    ///   the caps, though they are valid.
+    ///   the caps, though they are valid, and those whose framing would outweigh them (15.3.7.2 lets a server send more).
+    /// - 14.2: `bytes=0-` of a whole file is a 206. On HEAD `Range` is ignored, for the RFC defines it for GET alone.
     /// - 15.3.7: with `If-Range` too, a 206 carries every field of the 200: a client that shows or saves it needs the fields
     ///   that keep it safe.
     /// - 15.3.7.2: parts stand in the order asked for. If one range is left of several, it is sent as a plain 206.
@@ -179,9 +179,15 @@ impl ResponsePlan {
             }
             _ => Ranges::Whole,
         };
-        if ranges == Ranges::Unsatisfiable {
-            return Selection::Answered(self.unsatisfiable(file.length));
-        }
+        let ranges = match ranges {
+            Ranges::Unsatisfiable => return Selection::Answered(self.unsatisfiable(file.length)),
+            Ranges::Some(ranges)
+                if ranges.len() > 1 && multipart::outweighs(&ranges, self.content_type(), file.length) =>
+            {
+                Ranges::Whole
+            }
+            ranges => ranges,
+        };
         let mut response = Response::new(());
         let headers = response.headers_mut();
         *headers = self.headers;
@@ -196,7 +202,13 @@ impl ResponsePlan {
                         response.headers_mut().insert(CONTENT_RANGE, content_range(&range, file.length));
                         Parts::One(range)
                     }
-                    Err(ranges) => multipart(response.headers_mut(), &ranges, file.length),
+                    Err(ranges) => {
+                        let headers = response.headers_mut();
+                        let file_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(OCTET_STREAM);
+                        let (parts, content_type) = multipart::frame(&ranges, &file_type, file.length);
+                        headers.insert(CONTENT_TYPE, content_type);
+                        Parts::Many(parts)
+                    }
                 }
             }
         };
@@ -205,6 +217,11 @@ impl ResponsePlan {
             return Selection::Answered(response.map(|()| Body::empty()));
         }
         Selection::Send(Sending { response, parts })
+    }
+
+    fn content_type(&self) -> &HeaderValue {
+        static NONE: HeaderValue = OCTET_STREAM;
+        self.headers.get(CONTENT_TYPE).unwrap_or(&NONE)
     }
 
     /// RFC 9110 section 15.4.5: validators and cache fields of the 200, nothing else. `Last-Modified` only where
@@ -330,42 +347,4 @@ fn insert_validators(headers: &mut HeaderMap, validators: &Validators<'_>) {
 fn content_range(range: &Range<u64>, length: u64) -> HeaderValue {
     let text = format!("bytes {}-{}/{length}", range.start, range.end - 1);
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("bytes */0"))
-}
-
-/// Frames several ranges and replaces `Content-Type` by the multipart type; each part carries the file's own.
-fn multipart(headers: &mut HeaderMap, ranges: &[Range<u64>], length: u64) -> Parts {
-    let boundary = boundary();
-    let file_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // All framing is written into one buffer, of which each literal is a piece.
-    let mut framing = String::with_capacity((ranges.len() + 1) * (120 + file_type.len()));
-    let mut ends = Vec::with_capacity(ranges.len());
-    let mut break_line = "";
-    for range in ranges {
-        let (first, last) = (range.start, range.end - 1);
-        let _ = write!(
-            framing,
-            "{break_line}--{boundary}\r\nContent-Type: {file_type}\r\nContent-Range: bytes {first}-{last}/{length}\r\n\r\n"
-        );
-        break_line = "\r\n";
-        ends.push(framing.len());
-    }
-    let _ = write!(framing, "\r\n--{boundary}--\r\n");
-    let mut framing = Bytes::from(framing);
-    let mut parts = Vec::with_capacity(2 * ranges.len() + 1);
-    let mut cut = 0;
-    for (range, end) in ranges.iter().zip(ends) {
-        parts.push(Part::Literal(framing.split_to(end - cut)));
-        parts.push(Part::File(range.clone()));
-        cut = end;
-    }
-    parts.push(Part::Literal(framing));
-    let value = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
-    headers.insert(CONTENT_TYPE, value.unwrap_or(HeaderValue::from_static("multipart/byteranges")));
-    Parts::Many(parts)
-}
-
-/// 128 bits that an uploader cannot guess, so that no file holds its own boundary.
-fn boundary() -> String {
-    let random = || std::hash::RandomState::new().hash_one(0_u8);
-    format!("{:016x}{:016x}", random(), random())
 }

@@ -46,7 +46,7 @@ fn cap(length: u64) -> usize {
 /// What a `Range` field asks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ranges {
-    /// Absent, malformed, of another unit or over the caps: the whole file.
+    /// Absent, malformed, of another unit or over the caps, or of an empty file: the whole file.
     Whole,
     /// At least one range; none empty, none overlapping or adjacent, in the order in which they were asked for.
     Some(Vec<Range<u64>>),
@@ -65,6 +65,10 @@ pub(crate) fn parse(field: &HeaderValue, length: u64) -> Ranges {
     if !unit.eq_ignore_ascii_case(b"bytes=") {
         return Ranges::Whole;
     }
+    // No 206 can describe nothing. Most servers send an empty file whatever the range: see `docs/rfc9110.md`.
+    if length == 0 {
+        return Ranges::Whole;
+    }
     if set.iter().filter(|&&byte| byte == b',').count() >= cap(length) {
         return Ranges::Whole;
     }
@@ -75,8 +79,6 @@ pub(crate) fn parse(field: &HeaderValue, length: u64) -> Ranges {
         match resolve(spec, length) {
             Spec::Malformed => return Ranges::Whole,
             Spec::Unsatisfiable => {}
-            // A suffix of an empty file is satisfiable, but no 206 can say so.
-            Spec::Bytes(range) if range.is_empty() => return Ranges::Whole,
             Spec::Bytes(range) => wanted.push(range),
         }
     }
@@ -188,8 +190,12 @@ mod tests {
             ("bytes=-0", 10, Ranges::Unsatisfiable),
             ("bytes=10-", 10, Ranges::Unsatisfiable),
             ("bytes=10-20", 10, Ranges::Unsatisfiable),
-            ("bytes=0-", 0, Ranges::Unsatisfiable),
+            ("bytes=0-", 0, Ranges::Whole),
+            ("bytes=0-0", 0, Ranges::Whole),
+            ("bytes=5-", 0, Ranges::Whole),
             ("bytes=-5", 0, Ranges::Whole),
+            ("bytes=-0", 0, Ranges::Whole),
+            ("bytes=0-0,-1", 0, Ranges::Whole),
             ("Bytes=0-1", 10, some(&[(0, 2)])),
             ("bytes=007-08", 10, some(&[(7, 9)])),
             ("bytes= 0-1 ,\t3-4 ", 10, some(&[(0, 2), (3, 5)])),

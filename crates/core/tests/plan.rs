@@ -12,6 +12,10 @@ use secure_download_core::{
 };
 use support::{Answer, allow, fields, file, head, now, one, plan_for};
 
+/// The policy of what is saved.
+const ATTACHMENT: &str =
+    "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
 /// The fields of a plan, without those that are the same for all.
 fn special(plan: &ResponsePlan) -> Vec<(String, String)> {
     let common = ["x-content-type-options", "referrer-policy", "cdn-cache-control"];
@@ -25,6 +29,7 @@ fn a_plan_without_wishes_is_the_strictest() {
         ("cache-control", "private, no-store"),
         ("cdn-cache-control", "no-store"),
         ("content-disposition", "attachment; filename=\"download\""),
+        ("content-security-policy", ATTACHMENT),
         ("content-type", "application/octet-stream"),
         ("cross-origin-resource-policy", "same-origin"),
         ("referrer-policy", "no-referrer"),
@@ -41,74 +46,68 @@ fn records_and_policies_shape_the_plan() {
                  base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
     let viewer = "default-src 'none'; object-src 'self'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; \
                   form-action 'none'; frame-ancestors 'self'";
-    let strict = ContentPolicy::new();
+    let strict = ContentPolicy::new;
     let named = |name: &str, media_type: &str| file("a").filename(name).content_type(media_type);
-    type Row<'a> = (Download, ContentPolicy, &'a str, &'a str, Option<&'a str>);
+    type Row<'a> = (Download, ContentPolicy, &'a str, &'a str, &'a str);
     let cases: [Row<'_>; 11] = [
-        (named("a.png", "image/png"), strict, "image/png", "attachment; filename=\"a.png\"", None),
-        (
-            named("a.png", "image/png").inline(),
-            strict,
-            "image/png",
-            "inline; filename=\"a.png\"",
-            Some(sandbox),
-        ),
-        (
-            named("a.mp4", "video/mp4").inline(),
-            strict,
-            "video/mp4",
-            "inline; filename=\"a.mp4\"",
-            Some(media),
-        ),
+        (named("a.png", "image/png"), strict(), "image/png", "attachment; filename=\"a.png\"", ATTACHMENT),
+        (named("a.png", "image/png").inline(), strict(), "image/png", "inline; filename=\"a.png\"", sandbox),
+        (named("a.mp4", "video/mp4").inline(), strict(), "video/mp4", "inline; filename=\"a.mp4\"", media),
         (
             named("a.xml", "video/x+xml").inline(),
-            strict,
+            strict(),
             "video/x+xml",
             "attachment; filename=\"a.xml\"",
-            None,
-        ),
-        (named("a.html", "text/html").inline(), strict, "text/html", "attachment; filename=\"a.html\"", None),
-        (
-            named("a.svg", "image/svg+xml").inline(),
-            strict,
-            "image/svg+xml",
-            "attachment; filename=\"a.svg\"",
-            None,
-        ),
-        (
-            named("a.js", "text/javascript"),
-            strict,
-            "application/octet-stream",
-            "attachment; filename=\"a.js\"",
-            None,
-        ),
-        (
-            named("a.pdf", "application/pdf").inline(),
-            strict,
-            "application/pdf",
-            "attachment; filename=\"a.pdf\"",
-            None,
-        ),
-        (
-            named("a.pdf", "application/pdf").inline(),
-            strict.inline_pdf(),
-            "application/pdf",
-            "inline; filename=\"a.pdf\"",
-            Some(viewer),
+            ATTACHMENT,
         ),
         (
             named("a.html", "text/html").inline(),
-            strict.danger_inline_active_content(),
+            strict(),
+            "text/html",
+            "attachment; filename=\"a.html\"",
+            ATTACHMENT,
+        ),
+        (
+            named("a.svg", "image/svg+xml").inline(),
+            strict(),
+            "image/svg+xml",
+            "attachment; filename=\"a.svg\"",
+            ATTACHMENT,
+        ),
+        (
+            named("a.js", "text/javascript"),
+            strict(),
+            "application/octet-stream",
+            "attachment; filename=\"a.js\"",
+            ATTACHMENT,
+        ),
+        (
+            named("a.pdf", "application/pdf").inline(),
+            strict(),
+            "application/pdf",
+            "attachment; filename=\"a.pdf\"",
+            ATTACHMENT,
+        ),
+        (
+            named("a.pdf", "application/pdf").inline(),
+            strict().inline_pdf(),
+            "application/pdf",
+            "inline; filename=\"a.pdf\"",
+            viewer,
+        ),
+        (
+            named("a.html", "text/html").inline(),
+            strict().danger_inline_active_content(),
             "text/html",
             "inline; filename=\"a.html\"",
-            Some(sandbox),
+            sandbox,
         ),
         (
             named("ä \"b\"; c%20.pdf", "application/pdf"),
-            strict,
+            strict(),
             "application/pdf",
-            "attachment; filename=\"_ _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
-            None,
+            "attachment; filename=\"a _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
+            ATTACHMENT,
         ),
     ];
     for (record, policy, content_type, disposition, sandboxed) in cases {
@@ -117,7 +116,78 @@ fn records_and_policies_shape_the_plan() {
         let value = |header: &str| plan.headers().get(header).map(|value| value.to_str().expect("ASCII"));
         assert_eq!(value("content-type"), Some(content_type), "{name:?}");
         assert_eq!(value("content-disposition"), Some(disposition), "{name:?}");
-        assert_eq!(value("content-security-policy"), sandboxed, "{name:?}");
+        assert_eq!(value("content-security-policy"), Some(sandboxed), "{name:?}");
+    }
+}
+
+#[test]
+fn every_kind_of_content_is_framed_by_the_pages_that_the_app_names() {
+    let named = "frame-ancestors 'self' https://app.corp.example https://*.corp.example:8443";
+    let sources = ["'self'", "https://app.corp.example", "https://*.corp.example:8443"];
+    let policy = ContentPolicy::new().inline_pdf().frame_ancestors(sources).expect("origins");
+    for media_type in
+        ["application/pdf", "image/png", "video/mp4", "text/plain", "text/html", "application/zip", "?"]
+    {
+        for record in [file("a").content_type(media_type), file("a").content_type(media_type).inline()] {
+            let plan = plan_for(record, policy.clone());
+            let value = plan.headers()["content-security-policy"].to_str().expect("ASCII");
+            assert!(value.ends_with(&format!("; {named}")), "{media_type}: {value}");
+            assert_eq!(plan.headers()["cross-origin-resource-policy"], "same-origin", "another question");
+        }
+    }
+    assert!(ContentPolicy::new().frame_ancestors(["https://app.corp.example/; script-src *"]).is_err());
+}
+
+#[test]
+fn a_text_gets_the_charset_that_the_app_declares() {
+    for (record, policy, sent) in [
+        (file("a").content_type("text/plain"), ContentPolicy::new(), "text/plain"),
+        (
+            file("a").content_type("text/plain"),
+            ContentPolicy::new().text_is_utf8(),
+            "text/plain; charset=utf-8",
+        ),
+        (file("a").content_type("text/csv").text_is_utf8(), ContentPolicy::new(), "text/csv; charset=utf-8"),
+        (
+            file("a").content_type("text/plain; charset=utf-16").text_is_utf8(),
+            ContentPolicy::new().text_is_utf8(),
+            "text/plain; charset=utf-16",
+        ),
+    ] {
+        assert_eq!(plan_for(record.clone(), policy.clone()).headers()["content-type"], sent);
+        assert_eq!(plan_for(record.inline(), policy).headers()["content-type"], sent);
+    }
+}
+
+#[test]
+fn framing_that_outweighs_the_ranges_is_the_whole_file() {
+    let long = format!("text/plain; a={}", "x".repeat(241));
+    let too_long = format!("text/plain; a={}", "x".repeat(60_000));
+    let single =
+        |count: u64| (0..count).map(|n| format!("{0}-{0}", n * 10_000)).collect::<Vec<_>>().join(",");
+    let far = (0..200).map(|n| format!("{}-{}", n * 10_000, n * 10_000 + 999)).collect::<Vec<_>>().join(",");
+    for (media_type, ranges, status) in [
+        ("text/plain", single(200), 206),
+        (&*long, single(200), 200),
+        (&*long, far, 206),
+        (&*long, "0-0,-1".to_owned(), 206),
+        (&*too_long, single(200), 206),
+    ] {
+        let plan = plan_for(file("a").content_type(media_type), ContentPolicy::new());
+        let found = Representation { length: 3_000_000, etag: None, last_modified: None };
+        let request = head(&Method::GET, &[("range", &format!("bytes={ranges}"))]);
+        let Selection::Send(sending) = plan.select(&request, &found, now()) else { panic!("a file") };
+        let length = sending.parts().length();
+        let response = sending.with_body(secure_download_core::Body::empty());
+        assert_eq!(response.status(), status, "{} bytes of type", media_type.len());
+        if status == 200 {
+            assert_eq!(
+                (length, &response.headers()["content-type"]),
+                (3_000_000, &media_type.parse().expect("a type"))
+            );
+        } else {
+            assert!(length < 300_000, "{length}");
+        }
     }
 }
 
@@ -189,7 +259,7 @@ fn the_resource_policy_is_the_apps_choice() {
         (CrossOriginPolicy::CrossOrigin, "cross-origin"),
     ] {
         let policy = ContentPolicy::new().cross_origin(policy);
-        assert_eq!(plan_for(file("a"), policy).headers()["cross-origin-resource-policy"], value);
+        assert_eq!(plan_for(file("a"), policy.clone()).headers()["cross-origin-resource-policy"], value);
         let gate = Gate::builder(one(file("a")))
             .authorizer(allow::<(), Download>)
             .strategy(support::memory(b"text"))

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `Content-Type`, `Content-Disposition`, `Cache-Control` | signed into the URL; what a signer cannot carry, it does not sign |
 //! | `X-Content-Type-Options`, `Cross-Origin-Resource-Policy`, `Referrer-Policy` | on the redirect only |
-//! | `Content-Security-Policy` of inline content | no: the bucket's own origin, which holds no cookie of the application, confines it |
+//! | `Content-Security-Policy`, of inline content and of attachments | no: the bucket's own origin, which holds no cookie of the application, confines it |
 //! | a transfer rate | no: a download with a rate is declined |
 //!
 //! A declined download goes to the next strategy of a [`FirstOf`](secure_download_core::FirstOf).

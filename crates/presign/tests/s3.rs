@@ -56,7 +56,7 @@ fn every_header_of_the_plan_stands_in_the_url() {
         ("response-cache-control", "private, no-store"),
         (
             "response-content-disposition",
-            "attachment; filename=\"R_ntgen _1_.png\"; filename*=UTF-8''R%C3%B6ntgen%20%221%22.png",
+            "attachment; filename=\"Rontgen _1_.png\"; filename*=UTF-8''R%C3%B6ntgen%20%221%22.png",
         ),
         ("response-content-type", "image/png"),
         ("versionId", "v/1+"),

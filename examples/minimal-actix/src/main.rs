@@ -24,7 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all("media")?;
     std::fs::write("media/hello.txt", "Hello, alice.\n")?;
 
-    let file = Download::new(FileKey::parse("hello.txt")?).filename("hello.txt").content_type("text/plain");
+    let file = Download::new(FileKey::parse("hello.txt")?)
+        .filename("hello.txt")
+        .content_type("text/plain; charset=utf-8");
     let gate = Gate::builder(HashMap::from([("1".to_owned(), file)]))
         .authorizer(signed_in(|user: &User, _: &Download| Decision::allow_if(user.0 == "alice")))
         .strategy(Stream::local("media")?)

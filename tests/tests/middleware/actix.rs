@@ -9,10 +9,12 @@ use actix_web::error::ErrorRequestTimeout;
 use actix_web::middleware::{Compress, Logger, Next, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpResponse};
-use secure_download_actix::{Delivered, DownloadServer, download, except_downloads};
+use secure_download::Interstitial;
+use secure_download_actix::{Delivered, DownloadServer, download, except_downloads, interstitial};
 
 use crate::site::{
-    Log, ORIGIN, Site, TIMEOUT, check_compression, check_cors, check_log, check_timeout, text,
+    Log, ORIGIN, Site, TIMEOUT, check_compression, check_cors, check_interstitial, check_log, check_timeout,
+    text,
 };
 
 /// A server that ends with the test.
@@ -58,6 +60,16 @@ async fn compression() {
     let site = Site::new();
     let served = serve!(site, app => app.wrap(except_downloads(Compress::default())));
     check_compression(served.address).await;
+}
+
+#[actix_web::test]
+async fn other_sites_meet_one_page() {
+    let site = Site::new();
+    let served = serve!(site, app => {
+        let files = web::scope("/base").wrap(interstitial(Interstitial::new()));
+        app.service(files.route("/files/{id}", download::<()>(site.streamed.clone())))
+    });
+    check_interstitial(served.address).await;
 }
 
 fn cors_middleware() -> Cors {

@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::{COOKIE, HeaderValue};
 use http::{Method, StatusCode};
-use secure_download::axum::{compressible, download};
+use secure_download::Interstitial;
+use secure_download::axum::{compressible, download, interstitial};
 use system_tests::serve_router;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -19,7 +20,8 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::site::{
-    Log, ORIGIN, Site, TIMEOUT, check_compression, check_cors, check_log, check_timeout, text,
+    Log, ORIGIN, Site, TIMEOUT, check_compression, check_cors, check_interstitial, check_log, check_timeout,
+    text,
 };
 
 fn app(site: &Site) -> Router {
@@ -52,6 +54,15 @@ fn timeout_layer() -> TimeoutLayer {
 async fn compression() {
     let layer = CompressionLayer::new().compress_when(compressible);
     check_compression(served(app(&Site::new()).layer(layer)).await).await;
+}
+
+#[tokio::test]
+async fn other_sites_meet_one_page() {
+    let site = Site::new();
+    let files = Router::new()
+        .route("/files/{id}", download::<(), _>(site.streamed.clone()))
+        .layer(interstitial(Interstitial::new()));
+    check_interstitial(served(app(&site).nest("/base", files)).await).await;
 }
 
 #[tokio::test]

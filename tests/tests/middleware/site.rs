@@ -251,3 +251,62 @@ pub(crate) async fn check_log(address: SocketAddr, log: &Log) {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }
+
+/// The files below `/base` stand behind an interstitial page, those below `/` do not.
+pub(crate) async fn check_interstitial(address: SocketAddr) {
+    let mut client = Http1::connect(address).await;
+    let fields = |site: &str, mode: &str, dest: &str| {
+        ["Site", "Mode", "Dest"].map(|name| {
+            format!(
+                "Sec-Fetch-{name}: {}",
+                match name {
+                    "Site" => site,
+                    "Mode" => mode,
+                    _ => dest,
+                }
+            )
+        })
+    };
+    let mut pages = Vec::new();
+    // The look-up of `stuck` never ends: the page comes before it.
+    for target in ["text.txt", "text.txt?inline=1&a=%22%3E%3Cscript%3E", "none", "stuck", "packed.gz"] {
+        for dest in ["document", "iframe", "frame", "embed", "object"] {
+            for visitor in ["Cookie: a=b", "Cookie: session=alice", "Range: bytes=0-0"] {
+                let mut fields = fields("cross-site", "navigate", dest).to_vec();
+                fields.push(visitor.to_owned());
+                let page = client.ask("GET", &format!("/base/files/{target}"), &fields).await;
+                let mut headers: Vec<_> = page.headers.iter().filter(|(name, _)| *name != "date").collect();
+                headers.sort_unstable_by_key(|(name, _)| name.as_str());
+                pages.push(format!("{} {headers:?} {}", page.status, String::from_utf8_lossy(&page.body)));
+            }
+        }
+    }
+    assert!(pages.iter().all(|page| *page == pages[0]), "the same for every id and visitor");
+    for part in
+        ["200 OK", "<a href=\"\">", "no-store", "Sec-Fetch-Site, Sec-Fetch-Mode", "default-src 'none'"]
+    {
+        assert!(pages[0].contains(part), "{part}: {}", pages[0]);
+    }
+    assert!(!pages[0].contains("script"), "{}", pages[0]);
+    let navigation = fields("cross-site", "navigate", "document");
+    let head = client.ask("HEAD", "/base/files/none", &navigation).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.field("content-type"), Some("text/html; charset=utf-8"));
+    for passing in [
+        fields("same-origin", "navigate", "document").to_vec(),
+        fields("same-site", "navigate", "document").to_vec(),
+        fields("none", "navigate", "document").to_vec(),
+        fields("cross-site", "no-cors", "image").to_vec(),
+        Vec::new(),
+    ] {
+        let answer = client.ask("GET", "/base/files/text.txt", &passing).await;
+        assert_eq!((answer.status, answer.body == text().as_bytes()), (StatusCode::OK, true), "{passing:?}");
+        let varies =
+            answer.headers.get_all("vary").iter().any(|line| line == "Sec-Fetch-Site, Sec-Fetch-Mode");
+        assert!(varies, "a cache gives it to no other site: {passing:?}");
+        let refused = client.ask("GET", "/base/files/none", &passing).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{passing:?}");
+    }
+    let unguarded = client.ask("GET", "/files/text.txt", &navigation).await;
+    assert!(unguarded.field("content-disposition").is_some(), "a download begins without the page");
+}

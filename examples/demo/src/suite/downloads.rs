@@ -59,9 +59,9 @@ pub(super) async fn check(demo: &Demo) {
     for (name, disposition) in [
         (
             "ä %22b%22; c%20.pdf",
-            "attachment; filename=\"_ _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
+            "attachment; filename=\"a _b_; c_20.pdf\"; filename*=UTF-8''%C3%A4%20%22b%22%3B%20c%2520.pdf",
         ),
-        ("..%0D%0Aevil: 1.txt", "attachment; filename=\"__evil: 1.txt\""),
+        ("..%0D%0Aevil: 1.txt", "attachment; filename=\"evil_ 1.txt\"; filename*=UTF-8''evil%3A%201.txt"),
         ("../../etc/passwd", "attachment; filename=\"_.._etc_passwd\""),
         ("page.html", "attachment; filename=\"page.html\""),
     ] {
