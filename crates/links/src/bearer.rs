@@ -7,11 +7,12 @@ use crate::claims::LinkClaims;
 use crate::links::Links;
 use crate::store::{Lease, LeaseState};
 
-/// Who asks, when somebody came with a link: not a user, but the holder of one lease. From [`Links::bearer`].
+/// Who asks, when a client came with a link: not a user, but the holder of a lease. From [`Links::bearer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkBearer {
     pub(crate) claims: LinkClaims,
-    pub(crate) lease: Lease,
+    /// All leases of the link that the client sent, never none. The store knows which are good.
+    pub(crate) leases: Vec<Lease>,
 }
 
 impl LinkBearer {
@@ -32,22 +33,24 @@ impl LinkBearer {
 impl<R: Sync + ?Sized> UsageLimit<Option<LinkBearer>, R> for Links {
     async fn reserve(&self, subject: &Option<LinkBearer>, _: &R) -> Result<Use, BoxError> {
         let Some(bearer) = subject else { return Ok(Use::Spent) };
-        match self.store.acquire(bearer.lease, self.now()).await? {
-            LeaseState::Gone => Ok(Use::Spent),
-            state => Ok(Use::Reserved(Box::new(LeasedUse {
-                links: self.clone(),
-                lease: bearer.lease,
-                spent: state == LeaseState::Committed,
-            }))),
+        for &lease in &bearer.leases {
+            let state = self.store.acquire(lease, self.now()).await?;
+            if state != LeaseState::Gone {
+                let spent = state == LeaseState::Committed;
+                return Ok(Use::Reserved(Box::new(LeasedUse { links: self.clone(), lease, spent })));
+            }
         }
+        Ok(Use::Spent)
     }
 
     async fn look(&self, subject: &Option<LinkBearer>, _: &R) -> Result<Availability, BoxError> {
         let Some(bearer) = subject else { return Ok(Availability::Spent) };
-        Ok(match self.store.look(bearer.lease, self.now()).await? {
-            LeaseState::Gone => Availability::Spent,
-            LeaseState::Held | LeaseState::Committed => Availability::Limited,
-        })
+        for &lease in &bearer.leases {
+            if self.store.look(lease, self.now()).await? != LeaseState::Gone {
+                return Ok(Availability::Limited);
+            }
+        }
+        Ok(Availability::Spent)
     }
 }
 

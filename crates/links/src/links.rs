@@ -16,8 +16,10 @@ use crate::token::{LeaseClaims, LinkSigner};
 /// How long a redeemed link may be downloaded and resumed.
 const LEASE: Duration = Duration::from_secs(3600);
 
-/// The cookie that holds the lease.
+/// The cookie that holds the lease, over plain HTTP.
 pub(crate) const COOKIE_NAME: &str = "secure-download-lease";
+/// The same over HTTPS. Browsers take a cookie of such a name from HTTPS alone (RFC 6265bis section 4.1.3.1).
+pub(crate) const SECURE_COOKIE_NAME: &str = "__Secure-secure-download-lease";
 
 type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -130,6 +132,9 @@ impl Links {
     /// Who may download now: the holder of a lease of this token's link. This is the subject to give to a gate with a
     /// [`LinkAuthorizer`](crate::LinkAuthorizer).
     ///
+    /// A browser may send several leases: other sites of its domain can plant cookies. The bearer holds all leases of this
+    /// link, and the store decides which of them is good.
+    ///
     /// `None` if the token or the cookie is not ours, the lease has ended, or a browser only fetches ahead
     /// (`Sec-Purpose: prefetch`).
     #[must_use]
@@ -140,10 +145,15 @@ impl Links {
         // The link itself may have expired since it was redeemed.
         let claims = self.signer.verify(token)?;
         let now = self.now();
-        let leases = cookie_values(headers, COOKIE_NAME);
-        let mut leases = leases.filter_map(|value| self.signer.read_lease(value));
-        let lease = leases.find(|lease| lease.link == claims.id && now < lease.ends)?;
-        Some(LinkBearer { claims, lease: lease.as_lease() })
+        let names = [SECURE_COOKIE_NAME, COOKIE_NAME].into_iter();
+        let signed = names
+            .flat_map(|name| cookie_values(headers, name))
+            .filter_map(|value| self.signer.read_lease(value));
+        let leases: Vec<_> = signed
+            .filter(|lease| lease.link == claims.id && now < lease.ends)
+            .map(LeaseClaims::as_lease)
+            .collect();
+        if leases.is_empty() { None } else { Some(LinkBearer { claims, leases }) }
     }
 
     /// Ends one link and all its leases. Transfers that run go on.

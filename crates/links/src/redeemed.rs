@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use secure_download_core::Body;
 
 use crate::claims::LinkClaims;
-use crate::links::COOKIE_NAME;
+use crate::links::{COOKIE_NAME, SECURE_COOKIE_NAME};
 
 /// A redeemed link: the client that gets this answer, and no other, may download until the lease ends.
 pub struct Redeemed {
@@ -31,8 +31,11 @@ impl Redeemed {
     /// `HttpOnly` cookie for that path alone.
     ///
     /// `download` is a path of this site, such as `/d/{token}/file`; one that a header or a cookie cannot carry (`;`, a
-    /// control character, anything but ASCII), or that browsers may take for another site's (`//`, `\`), makes a 500. With `secure` the cookie travels over HTTPS only: use it
-    /// wherever browsers come by HTTPS.
+    /// control character, anything but ASCII), or that browsers may take for another site's (`//`, `\`), makes a 500. It is the
+    /// path that the browser sees: behind a proxy that strips a prefix, the prefix belongs to it.
+    ///
+    /// Set `secure` wherever browsers come by HTTPS. The cookie is then `Secure` and its name begins with `__Secure-`, so
+    /// that no page over plain HTTP can plant one.
     #[must_use]
     pub fn into_response(self, download: &str, secure: bool) -> Response<Body> {
         let mut response = Response::new(Body::empty());
@@ -40,9 +43,9 @@ impl Redeemed {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        let secure = if secure { "; Secure" } else { "" };
+        let (name, secure) = if secure { (SECURE_COOKIE_NAME, "; Secure") } else { (COOKIE_NAME, "") };
         let cookie = format!(
-            "{COOKIE_NAME}={}; Path={download}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+            "{name}={}; Path={download}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             self.lease, self.lasts
         );
         let fits = download.starts_with('/')

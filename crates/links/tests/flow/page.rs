@@ -41,6 +41,10 @@ async fn the_answer_to_the_button_goes_to_one_path_and_hides_its_secrets() {
             assert!(cookie.contains(attribute), "{cookie}");
         }
         assert_eq!(cookie.contains("; Secure"), secure);
+        let name = if secure { "__Secure-secure-download-lease" } else { "secure-download-lease" };
+        assert_eq!(cookie.split('=').next(), Some(name));
+        let back = fields(&[("cookie", cookie.split(';').next().expect("a pair"))]);
+        assert!(site.links.bearer(&token, &back).is_some(), "{name} is read");
     }
 }
 

@@ -135,6 +135,37 @@ async fn other_cookies_cost_nobody_the_lease() {
     }
 }
 
+/// Another site of the domain may plant a lease of the same link, signed and not ended, in front of the visitor's own.
+#[tokio::test]
+async fn a_planted_lease_costs_nobody_the_own() {
+    let site = site();
+    let token = site.mint(one_time()).await;
+    let planted = site.redeem(&token).await.expect("a use");
+    site.text.fails.store(true, Ordering::Relaxed);
+    assert_eq!(site.get(&token, &planted).await.0, 502);
+    site.text.fails.store(false, Ordering::Relaxed);
+    // The use came back, and the planted lease with it: it is worth nothing once the visitor has redeemed.
+    let own = site.redeem_once_given_back(&token).await;
+    let (planted, own) = (planted[COOKIE].as_bytes(), own[COOKIE].as_bytes());
+    assert_eq!(site.get(&token, &lines(&[planted])).await.0, 404);
+    let secure = [b"__Secure-".as_slice(), planted].concat();
+    for cookies in [
+        &[&[planted, b"; ", own].concat()[..]][..],
+        &[planted, own],
+        &[own, planted],
+        &[planted, planted, own],
+        &[&secure, own],
+    ] {
+        let headers = lines(cookies);
+        assert_eq!(site.ask(Method::HEAD, &token, &headers).await.status(), 200, "{headers:?}");
+        assert_eq!(seen(&site.get(&token, &headers).await), SERVED, "{headers:?}");
+    }
+}
+
+fn lines(cookies: &[&[u8]]) -> HeaderMap {
+    cookies.iter().map(|line| (COOKIE, HeaderValue::from_bytes(line).expect("a value"))).collect()
+}
+
 #[tokio::test]
 async fn foreign_and_changed_tokens_are_refused_alike() {
     let site = site();
