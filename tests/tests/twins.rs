@@ -79,7 +79,7 @@ fn cookie(line: &str) -> String {
 }
 
 fn request(method: &str, target: &str, fields: &[&str], body: &str) -> String {
-    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: files.example\r\nConnection: close\r\n");
+    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: files.localhost\r\nConnection: close\r\n");
     for field in fields {
         request.push_str(field);
         request.push_str("\r\n");
@@ -173,7 +173,7 @@ fn requests(known: &str, etag: &str) -> Vec<String> {
     for origin in [
         "Sec-Fetch-Site: cross-site",
         "Sec-Fetch-Site: same-origin",
-        "Origin: http://files.example",
+        "Origin: http://files.localhost",
         "Origin: http://evil.example",
         "Origin: null",
     ] {
@@ -268,12 +268,12 @@ fn requests(known: &str, etag: &str) -> Vec<String> {
         all.push(request("POST", "/upload", &["COOKIE", &field], body));
     }
     let absolute = format!(
-        "GET http://files.example{known} HTTP/1.1\r\nHost: files.example\r\nCOOKIE\r\nConnection: close\r\n\r\n"
+        "GET http://files.localhost{known} HTTP/1.1\r\nHost: files.localhost\r\nCOOKIE\r\nConnection: close\r\n\r\n"
     );
     all.push(absolute);
     all.push(format!("GET {known} HTTP/1.0\r\nCOOKIE\r\n\r\n"));
     all.push("GET /login HTTP/1.0\r\n\r\n".to_owned());
-    let chunked = "Transfer-Encoding: chunked\r\nConnection: close\r\nHost: files.example";
+    let chunked = "Transfer-Encoding: chunked\r\nConnection: close\r\nHost: files.localhost";
     all.push(format!(
         "POST /login HTTP/1.1\r\n{chunked}\r\n{FORM}\r\n\r\n1b\r\nusername=alice&password=bob\r\n0\r\n\r\n"
     ));

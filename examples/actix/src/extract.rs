@@ -5,7 +5,6 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_identity::IdentityExt as _;
 use actix_web::dev::Payload;
 use actix_web::error::{InternalError, PayloadError};
 use actix_web::web::{Bytes, Data};
@@ -26,19 +25,14 @@ impl FromRequest for Visitor {
     type Error = Error;
     type Future = Local<Result<Self, Error>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let session = session_of(request);
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let Ok(headers) = Fields::from_request(request, payload).into_inner();
         let site = request.app_data::<Data<Site>>().cloned();
         Box::pin(async move {
             let Some(site) = site else { return Ok(Self(None)) };
-            site.visitor(session.as_deref()).await.map(Self).map_err(page_as_error)
+            site.visitor(&headers).await.map(Self).map_err(page_as_error)
         })
     }
-}
-
-/// The session that the browser names, if the signature is ours.
-pub(crate) fn session_of(request: &HttpRequest) -> Option<String> {
-    request.get_identity().and_then(|identity| identity.id()).ok()
 }
 
 /// The one parameter of the path that counts; see [`parameter`].

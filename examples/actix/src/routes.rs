@@ -9,7 +9,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, Route};
-use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
+use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, refusal};
 use http::header::{ALLOW, CONTENT_DISPOSITION};
 use http::{HeaderValue, Method, StatusCode};
 use multer::{Multipart, parse_boundary};
@@ -33,7 +33,7 @@ pub(crate) fn app(
 > {
     App::new()
         .service(on("/", "GET,HEAD").route(get().to(home)))
-        .service(on("/login", "GET,HEAD,POST").route(get().to(login)).route(web::post().to(session::sign_in)))
+        .service(on("/login", "GET,HEAD,POST").route(get().to(session::form)).route(web::post().to(session::sign_in)))
         .service(on("/logout", "POST").route(web::post().to(session::sign_out)))
         .service(on("/upload", "POST").route(web::post().to(upload)))
         // The gate answers other methods than GET and HEAD.
@@ -55,10 +55,7 @@ pub(crate) fn app(
         )
         .default_service(web::to(async || Delivered(refusal(StatusCode::NOT_FOUND, ""))))
         .app_data(PayloadConfig::new(FORM_LIMIT))
-        .wrap(session::identity())
-        .wrap(session::cookie(&site))
-        .wrap(from_fn(session::readable))
-        .wrap(from_fn(refuse_cross_site))
+        .wrap(from_fn(refuse_misdirected))
         .wrap(from_fn(log::log))
         .wrap(site.guard().cloned().unwrap_or_default())
         .app_data(site)
@@ -93,15 +90,17 @@ async fn download(
 ) -> Delivered {
     let asked = site.gate().request(&visitor, &id);
     let asked = if asks_inline(request.uri().query()) { asked.inline() } else { asked };
-    asked.serve(&head).await.into()
+    match asked.try_serve(&head).await {
+        Ok(answer) => answer.into(),
+        Err(refusal) => {
+            let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+            site.refused(refusal, &head, target).into()
+        }
+    }
 }
 
 async fn home(site: Data<Site>, Visitor(visitor): Visitor) -> Delivered {
     site.home(&visitor).await.into()
-}
-
-async fn login(site: Data<Site>) -> Delivered {
-    site.login().into()
 }
 
 async fn upload(
@@ -182,16 +181,16 @@ async fn leased(site: Data<Site>, Id(token): Id, headers: Fields, head: Head) ->
     site.leased(&token, &headers, &head).await.into()
 }
 
-async fn refuse_cross_site(
+async fn refuse_misdirected(
+    site: Data<Site>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or_default();
     let Ok(headers) = request.extract::<Fields>().await;
-    if cross_site::allows(&method, &headers) {
-        Ok(next.call(request).await?.map_into_boxed_body())
-    } else {
-        let page = refusal(StatusCode::FORBIDDEN, "This request came from another site.");
-        Ok(request.into_response(HttpResponse::from(Delivered(page))))
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    match site.misdirected(&method, authority, &headers) {
+        Some(page) => Ok(request.into_response(HttpResponse::from(Delivered(page)))),
+        None => Ok(next.call(request).await?.map_into_boxed_body()),
     }
 }

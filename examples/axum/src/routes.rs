@@ -3,33 +3,25 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, FromRequest as _, Multipart, RawQuery, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, OriginalUri, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
-use axum_extra::extract::cookie::Key;
-use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
+use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, refusal};
 use secure_download::axum::Head;
 use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{linger, log, session};
 
-/// What the handlers share.
-#[derive(Debug, Clone, FromRef)]
-pub(crate) struct App {
-    site: Arc<Site>,
-    cookie_key: Key,
-}
-
 pub(crate) fn router(site: Arc<Site>) -> Router {
-    let cookie_key = Key::from(site.cookie_key());
     let guard = site.guard().cloned();
     let router = Router::new()
         .route("/", get(home))
-        .route("/login", get(login).post(session::sign_in))
+        .route("/login", get(session::form).post(session::sign_in))
         .route("/logout", post(session::sign_out))
         // The site's own limit counts, and the file is never held in memory.
         .route("/upload", post(upload).layer(DefaultBodyLimit::disable()))
@@ -49,10 +41,10 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .fallback(async || refusal(StatusCode::NOT_FOUND, ""))
         .method_not_allowed_fallback(async || refusal(StatusCode::METHOD_NOT_ALLOWED, ""))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(middleware::from_fn(refuse_cross_site))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), refuse_misdirected))
         .layer(middleware::map_request(linger::keep_reading))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), log::log))
-        .with_state(App { site, cookie_key });
+        .with_state(site);
     match guard {
         Some(guard) => router.layer(guard),
         None => router,
@@ -64,20 +56,19 @@ async fn download(
     State(site): State<Arc<Site>>,
     Visitor(visitor): Visitor,
     Id(id): Id,
-    RawQuery(query): RawQuery,
+    OriginalUri(uri): OriginalUri,
     head: Head,
 ) -> Page {
     let request = site.gate().request(&visitor, &id);
-    let request = if asks_inline(query.as_deref()) { request.inline() } else { request };
-    request.serve(&head).await
+    let request = if asks_inline(uri.query()) { request.inline() } else { request };
+    match request.try_serve(&head).await {
+        Ok(answer) => answer,
+        Err(refusal) => site.refused(refusal, &head, uri.path_and_query().map_or("", PathAndQuery::as_str)),
+    }
 }
 
 async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor) -> Page {
     site.home(&visitor).await
-}
-
-async fn login(State(site): State<Arc<Site>>) -> Page {
-    site.login()
 }
 
 async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, request: Request) -> Page {
@@ -138,10 +129,10 @@ async fn leased(State(site): State<Arc<Site>>, Id(token): Id, headers: HeaderMap
     site.leased(&token, &headers, &head).await
 }
 
-async fn refuse_cross_site(request: Request, next: Next) -> Response {
-    if cross_site::allows(request.method(), request.headers()) {
-        next.run(request).await
-    } else {
-        refusal(StatusCode::FORBIDDEN, "This request came from another site.").into_response()
+async fn refuse_misdirected(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let authority = request.uri().authority().map(Authority::as_str);
+    match site.misdirected(request.method(), authority, request.headers()) {
+        Some(page) => page.into_response(),
+        None => next.run(request).await,
     }
 }

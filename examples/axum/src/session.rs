@@ -1,45 +1,28 @@
-//! Signing in and out: the session's name travels in a signed cookie.
+//! Signing in and out. The site sets the cookie.
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use axum_extra::extract::SignedCookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
-use demo::{SignIn, Site};
+use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::http::HeaderMap;
+use demo::{Page, Site};
+use secure_download::axum::PeerAddr;
 
-use crate::extract::{Jar, SmallForm};
+use crate::extract::SmallForm;
 
-const COOKIE: &str = "session";
-
-/// The session that the browser names, if the signature is ours.
-pub(crate) fn of(jar: &SignedCookieJar) -> Option<String> {
-    jar.get(COOKIE).map(|cookie| cookie.value().to_owned())
+pub(crate) async fn form(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Page {
+    site.login(query.as_deref())
 }
 
 pub(crate) async fn sign_in(
     State(site): State<Arc<Site>>,
-    Jar(jar): Jar,
+    ConnectInfo(peer): ConnectInfo<PeerAddr>,
+    headers: HeaderMap,
     SmallForm(form): SmallForm,
-) -> Response {
-    let form = match form {
-        Ok(form) => form,
-        Err(page) => return page.into_response(),
-    };
-    match site.sign_in(&form, of(&jar).as_deref()).await {
-        SignIn::Refused(page) => page.into_response(),
-        SignIn::Welcome { session, page } => {
-            let cookie = Cookie::build((COOKIE, session))
-                .path("/")
-                .http_only(true)
-                .same_site(SameSite::Lax)
-                .secure(site.https_public());
-            (jar.add(cookie), page).into_response()
-        }
-    }
+) -> Page {
+    let peer = peer.tcp().map(|address| address.ip());
+    site.sign_in(&headers, peer, form).await
 }
 
-pub(crate) async fn sign_out(State(site): State<Arc<Site>>, Jar(jar): Jar) -> Response {
-    let page = site.sign_out(of(&jar).as_deref()).await;
-    (jar.remove(Cookie::build(COOKIE).path("/")), page).into_response()
+pub(crate) async fn sign_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Page {
+    site.sign_out(&headers).await
 }

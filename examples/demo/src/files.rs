@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, StatusCode};
+use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode};
+use secure_download::{Body, Refusal, RequestHead};
 
 use crate::account::out_of_order;
 use crate::pages::{self, FileEntry, FilesPage};
@@ -151,6 +152,21 @@ impl Site {
     fn too_large(&self) -> Page {
         let detail = format!("A file may have at most {}.", pages::size(self.max_upload));
         refusal(StatusCode::PAYLOAD_TOO_LARGE, &detail)
+    }
+}
+
+impl Site {
+    /// Answers a download that the gate refuses. Who must sign in comes back to `target`, the path and query of the request;
+    /// nothing else in the answer depends on the request.
+    #[must_use]
+    pub fn refused(&self, refusal: Refusal, head: &RequestHead, target: &str) -> Page {
+        let mut page = refusal.into_response(head);
+        if page.status() == StatusCode::UNAUTHORIZED {
+            let markup = pages::sign_in_markup(target);
+            page.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(markup.len()));
+            *page.body_mut() = if *head.method() == Method::HEAD { Body::empty() } else { Body::full(markup) };
+        }
+        page
     }
 }
 

@@ -38,6 +38,12 @@ impl Form {
     }
 }
 
+/// The first field of that name in a query string.
+pub(crate) fn query_field(query: Option<&str>, name: &str) -> Option<String> {
+    let mut fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    fields.find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+}
+
 /// Whether a query string asks to show the file instead of saving it.
 #[must_use]
 pub fn asks_inline(query: Option<&str>) -> bool {

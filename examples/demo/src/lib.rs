@@ -6,42 +6,44 @@
 #![expect(clippy::result_large_err, reason = "a page is made once a request and sent at once")]
 
 mod account;
+mod arrival;
 mod assets;
 mod bucket;
-mod cookies;
+mod cross_site;
 mod descriptors;
 mod drain;
 mod embedded_s3;
 mod files;
 mod form;
+mod host;
 mod ids;
 mod kept_key;
 mod links;
 mod listen;
 mod log;
+mod next;
 mod options;
 mod page;
 mod pages;
 mod passwords;
 mod path;
 mod proxy;
+mod public_url;
 mod rules;
 mod samples;
+mod session;
 mod site;
 mod startup;
 mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
+mod turns;
 mod upload;
-
-pub mod cross_site;
 
 pub use self::descriptors::raise_descriptor_limit;
 pub use self::drain::InProgress;
 
-pub use self::account::SignIn;
 pub use self::assets::asset;
-pub use self::cookies::readable_pairs;
 pub use self::form::{FORM_LIMIT, Form, asks_inline};
 pub use self::listen::Listen;
 pub use self::log::{LogLine, log_failure};
@@ -50,6 +52,8 @@ pub use self::page::{Page, redirect};
 pub use self::pages::refusal;
 pub use self::path::parameter;
 pub use self::proxy::Proxy;
+pub use self::public_url::PublicUrl;
+pub(crate) use self::public_url::base;
 pub use self::rules::StoredFile;
 pub use self::site::{Site, StartError};
 pub use self::startup::{Signals, announce, run};

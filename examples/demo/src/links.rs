@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http::header::HOST;
 use http::{HeaderMap, StatusCode};
 use secure_download::RequestHead;
 use secure_download::links::{
@@ -14,7 +13,7 @@ use crate::account::out_of_order;
 use crate::options::LinkStoreName;
 use crate::pages;
 use crate::store::{SqliteLinkStore, Store, User};
-use crate::{Form, Page, Site, log_failure, refusal};
+use crate::{Form, Page, Site, base, log_failure, refusal};
 
 /// The most links that are kept in memory.
 const MOST: usize = 100_000;
@@ -58,10 +57,7 @@ impl Site {
             );
         };
         match self.links.mint(link.issued_by(file.owner.to_string())).await {
-            Ok(token) => {
-                let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-                pages::link_made(&file.name, host, self.https_public(), &token)
-            }
+            Ok(token) => pages::link_made(&file.name, &self.origin(headers), &token),
             Err(error) => {
                 log_failure("a link was not made", &error);
                 match error {
@@ -81,7 +77,7 @@ impl Site {
     /// Answers `POST /d/{token}`, which the button sends.
     pub async fn redeem(&self, token: &str) -> Page {
         match self.links.redeem(token).await {
-            Ok(Some(redeemed)) => redeemed.into_response(&format!("/d/{token}/file"), self.https_public()),
+            Ok(Some(redeemed)) => redeemed.into_response(&format!("{}/d/{token}/file", base()), self.https),
             Ok(None) => pages::no_such_link(),
             Err(error) => {
                 log_failure("a link was not redeemed", &error);

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
+use crate::PublicUrl;
 use crate::listen::{Listen, resolve};
 
 /// Shares private files with people who sign in.
@@ -59,7 +60,10 @@ pub struct Options {
     /// Where one-time links are kept: `sqlite` (in the data folder), `memory` or `redis://...`
     #[arg(long, value_name = "STORE", default_value = "sqlite")]
     pub links: LinkStoreName,
-    /// Browsers reach this demo by HTTPS, through a proxy: mark cookies `Secure`
+    /// The address that browsers show, where a proxy stands before the demo: https://files.example.org/share. The proxy strips the path
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+    /// Browsers reach this demo by HTTPS, through a proxy: mark cookies `Secure`. An https:// --public-url says so too
     #[arg(long)]
     pub https_public: bool,
     /// The largest upload
@@ -172,6 +176,19 @@ impl Options {
         }
     }
 
+    /// Whether somebody may sign in with a password that everybody knows.
+    pub(crate) fn has_sample_users(&self) -> bool {
+        // Naming a sample user with the sample password does not make it less known.
+        let known =
+            |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
+        self.credentials().iter().any(known)
+    }
+
+    /// Whether browsers come by HTTPS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.https_public || self.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+
     /// What to tell whoever starts the demo with passwords that everybody knows.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
@@ -237,6 +254,20 @@ impl Options {
         for (option, listen) in std::iter::once(("--listen", self.listen.clone())).chain(proxied) {
             self.check_users(option, &listen)?;
         }
+        self.check_public_url()
+    }
+
+    fn check_public_url(&self) -> Result<(), String> {
+        let Some(url) = &self.public_url else { return Ok(()) };
+        if self.https_public && !url.is_https() {
+            return Err(format!("--https-public and --public-url {url} contradict each other: leave one out"));
+        }
+        if self.has_sample_users() && !url.is_loopback() {
+            return Err(format!(
+                "sample users may not be reached from outside: with --public-url {url} name your own with --user \
+                 NAME:PASSWORD"
+            ));
+        }
         Ok(())
     }
 
@@ -249,10 +280,7 @@ impl Options {
     }
 
     fn check_users(&self, option: &str, listen: &Listen) -> Result<(), String> {
-        // Naming a sample user with the sample password does not make it less known.
-        let known =
-            |user: &Credentials| SAMPLE_USERS.contains(&user.name.as_str()) && user.name == user.password;
-        if listen.is_reachable_from_outside() && self.credentials().iter().any(known) {
+        if listen.is_reachable_from_outside() && self.has_sample_users() {
             return Err(format!(
                 "sample users may not be reached from outside: with {option} {listen} name your own with --user \
                  NAME:PASSWORD"
@@ -298,6 +326,11 @@ mod tests {
             &["--strategy", "presign", "--mask", "--proxy", "nginx"],
             &["--strategy", "accel", "--mask", "--proxy", "caddy"],
             &["--rate", "2000", "--stall-seconds", "5", "--max-upload", "0"],
+            &["--public-url", "https://files.example.org/share", "--user", "carol:x"],
+            &["--public-url", "https://files.example.org", "--https-public", "--user", "carol:x"],
+            &["--public-url", "http://localhost:8080/share"],
+            &["--public-url", "https://[::1]/"],
+            &["--listen", "unix:/run/demo.sock", "--public-url", "http://127.0.0.1:8080"],
         ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
         }
@@ -323,6 +356,11 @@ mod tests {
             &["--user", " carol:x"],
             &["--user", "ca\nrol:x"],
             &["--rate", "0"],
+            &["--public-url", "https://files.example.org/share"],
+            &["--public-url", "https://files.example.org", "--user", "bob:bob"],
+            &["--public-url", "http://192.168.0.1:8080"],
+            &["--public-url", "http://localhost", "--https-public"],
+            &["--public-url", "localhost:8080"],
             &["--stall-seconds", "0"],
         ] {
             assert!(check(bad).is_err(), "{bad:?}");

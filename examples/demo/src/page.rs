@@ -9,6 +9,8 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 use secure_download::Body;
 
+use crate::{base, refusal};
+
 /// A page, a redirection, a style sheet: anything but a download. Of the same type as a download, so that an
 /// application sends both the same way.
 pub type Page = Response<Body>;
@@ -66,10 +68,13 @@ pub(crate) fn html(status: StatusCode, markup: String) -> Page {
     page
 }
 
-/// Sends the browser on to another page of this site.
+/// Sends the browser on to another page of this site: a path as the program sees it, below that of `--public-url`.
 #[must_use]
-pub fn redirect(to: &'static str) -> Page {
+pub fn redirect(to: &str) -> Page {
+    let Ok(to) = HeaderValue::try_from(format!("{}{to}", base())) else {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, "");
+    };
     let mut page = answer(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
-    page.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    page.headers_mut().insert(LOCATION, to);
     page
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use crate::page::html;
 use crate::store::{ListedFile, User};
-use crate::{Page, log_failure, path};
+use crate::{Page, log_failure, next, path};
 
 /// The page with the list of files.
 #[derive(Template)]
@@ -45,6 +45,8 @@ pub(crate) struct FileEntry {
 struct LoginPage<'a> {
     failed: bool,
     username: &'a str,
+    /// Where to go on after signing in.
+    next: Option<&'a str>,
 }
 
 /// The page that a link shows before it is redeemed.
@@ -106,9 +108,9 @@ pub(crate) fn files(page: &FilesPage) -> Page {
 }
 
 /// Renders the form to sign in; once more if that failed.
-pub(crate) fn login(failed: bool, username: &str) -> Page {
+pub(crate) fn login(failed: bool, username: &str, next: Option<&str>) -> Page {
     let status = if failed { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
-    render(status, &LoginPage { failed, username })
+    render(status, &LoginPage { failed, username, next })
 }
 
 /// Renders what a link shows before it is redeemed.
@@ -116,11 +118,9 @@ pub(crate) fn link() -> Page {
     render(StatusCode::OK, &LinkPage)
 }
 
-/// Renders the new link of a file for its maker, who reached this site under the name `host`.
-pub(crate) fn link_made(name: &str, host: &str, https: bool, token: &str) -> Page {
-    let scheme = if https { "https" } else { "http" };
-    let origin = if host.is_empty() { String::new() } else { format!("{scheme}://{host}") };
-    render(StatusCode::OK, &LinkMadePage { name: &visible(name), origin: &origin, token })
+/// Renders the new link of a file for its maker. `origin` stands before its path.
+pub(crate) fn link_made(name: &str, origin: &str, token: &str) -> Page {
+    render(StatusCode::OK, &LinkMadePage { name: &visible(name), origin, token })
 }
 
 /// A page that says what went wrong, with the common text of `status` if `detail` is empty.
@@ -142,6 +142,11 @@ pub(crate) fn refusal_markup(status: StatusCode, detail: &str) -> String {
     markup(status, detail, Some(way_on))
 }
 
+/// The page for a visitor who must sign in first, and then comes back to `target`.
+pub(crate) fn sign_in_markup(target: &str) -> String {
+    markup(StatusCode::UNAUTHORIZED, "", Some((&next::sign_in_for(target), "Sign in")))
+}
+
 fn markup(status: StatusCode, detail: &str, way_on: Option<(&str, &str)>) -> String {
     let (title, common) = match status {
         StatusCode::BAD_REQUEST => {
@@ -160,6 +165,7 @@ fn markup(status: StatusCode, detail: &str, way_on: Option<(&str, &str)>) -> Str
         StatusCode::PAYLOAD_TOO_LARGE => ("Too large", "That is more than this site takes."),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("Not like this", "This address does not take such content."),
         StatusCode::UNPROCESSABLE_ENTITY => ("That did not work", "Something in the form does not fit."),
+        StatusCode::MISDIRECTED_REQUEST => ("Not under this name", "This site has another address."),
         StatusCode::NOT_IMPLEMENTED => ("Not yet", "This is not available yet."),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Busy at the moment",

@@ -1,12 +1,14 @@
 //! Passwords, kept as Argon2id hashes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher as _, PasswordVerifier as _};
-use tokio::sync::Semaphore;
 use tokio::task;
 
-/// Hashes checked at the same time. Each takes a core and 19 MiB for a moment, whoever asks.
+use crate::turns::{Busy, Turn, Turns};
+
+/// Hashes checked at the same time. Each takes a core and 19 MiB for a moment, even for clients that do not wait for it.
 const AT_ONCE: usize = 2;
 
 /// Checks passwords away from the threads that serve requests.
@@ -14,19 +16,25 @@ const AT_ONCE: usize = 2;
 pub(crate) struct Passwords {
     /// Checked in place of the hash of a user who does not exist, so that the time tells nothing.
     dummy: Arc<str>,
-    places: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Result<Self, argon2::password_hash::Error> {
-        Ok(Self { dummy: hash(&crate::ids::session_id())?.into(), places: Arc::new(Semaphore::new(AT_ONCE)) })
+        Ok(Self { dummy: hash(&crate::ids::session_id())?.into(), turns: Turns::new(AT_ONCE) })
     }
 
-    /// Whether `password` is the one behind `hash`; never without a hash.
-    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> bool {
-        let Ok(_place) = self.places.acquire().await else { return false };
+    /// Waits until the password of a sign-in may be checked. See [`Turns::take`].
+    pub(crate) async fn turn(&self, from: Option<IpAddr>, name: &str) -> Result<Turn, Busy> {
+        self.turns.take(from, name).await
+    }
+
+    /// Whether `password` is the one behind `hash`; never without a hash. The turn lasts as long as the work, which goes on if
+    /// the client does not wait for it.
+    pub(crate) async fn verify(&self, turn: Turn, password: String, hash: Option<String>) -> bool {
         let dummy = Arc::clone(&self.dummy);
         let check = move || {
+            let _turn = turn;
             let right = is_password(&password, hash.as_deref().unwrap_or(&dummy));
             right && hash.is_some()
         };
@@ -53,9 +61,14 @@ mod tests {
     async fn only_the_right_password_of_a_user_who_exists_is_accepted() {
         let passwords = Passwords::new().expect("hash");
         let kept = hash("open sesame").expect("hash");
-        assert!(passwords.verify("open sesame".into(), Some(kept.clone())).await);
-        assert!(!passwords.verify("open barley".into(), Some(kept)).await);
-        assert!(!passwords.verify("open sesame".into(), None).await);
-        assert!(!passwords.verify("open sesame".into(), Some("no hash".into())).await);
+        for (password, hash, right) in [
+            ("open sesame", Some(kept.clone()), true),
+            ("open barley", Some(kept), false),
+            ("open sesame", None, false),
+            ("open sesame", Some("no hash".to_owned()), false),
+        ] {
+            let turn = passwords.turn(None, "ali").await.expect("a turn");
+            assert_eq!(passwords.verify(turn, password.to_owned(), hash).await, right, "{password}");
+        }
     }
 }

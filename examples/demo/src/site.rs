@@ -17,9 +17,10 @@ use crate::passwords::Passwords;
 use crate::proxy::{Agreement, Proxy};
 use crate::rules::{self, StoredFile, Traffic};
 use crate::samples;
+use crate::session::SessionCookie;
 use crate::store::{Store, User};
 use crate::upload::Media;
-use crate::{Options, kept_key, links};
+use crate::{Options, PublicUrl, kept_key, links, public_url};
 
 /// Pages, storage and rules of one demo.
 #[derive(Debug)]
@@ -33,12 +34,15 @@ pub struct Site {
     pub(crate) stall: Duration,
     pub(crate) drain: Drain,
     pub(crate) links: Links,
+    pub(crate) session_cookie: SessionCookie,
+    pub(crate) public_url: Option<PublicUrl>,
+    /// Whether browsers come by HTTPS.
+    pub(crate) https: bool,
+    pub(crate) has_sample_users: bool,
+    pub(crate) agreement: Option<Agreement>,
     pub(crate) link_gate: Gate<Option<LinkBearer>, StoredFile>,
     gate: Gate<Option<User>, StoredFile>,
     guard: Option<Guard>,
-    agreement: Option<Agreement>,
-    cookie_key: [u8; kept_key::LENGTH],
-    https_public: bool,
 }
 
 impl Site {
@@ -67,14 +71,16 @@ impl Site {
         let media = Media::open(&media_folder, options.max_upload, bucket.clone());
         let media = media.map_err(|error| failed(&error))?;
         let store = Store::open(&folder.join("demo.db")).map_err(|error| failed(&error))?;
-        let cookie_key =
-            kept_key::load_or_create(&folder.join("cookie.key")).map_err(|error| failed(&error))?;
         let link_key = kept_key::load_or_create(&folder.join("links.key")).map_err(|error| failed(&error))?;
         let users = store.admit(options.credentials()).await.map_err(|error| failed(&error))?;
         samples::add_on_first_run(folder, &store, &media, &users).await.map_err(|error| failed(&error))?;
         let keys = store.keys().await.map_err(|error| failed(&error))?;
         media.sweep(&HashSet::from_iter(keys)).map_err(|error| failed(&error))?;
         let passwords = Passwords::new().map_err(|error| failed(&error))?;
+        if let Some(url) = &options.public_url {
+            public_url::live_at(url);
+        }
+        let cookie_id = store.cookie_id().await.map_err(|error| failed(&error))?;
 
         let links = links::open(&options.links, &link_key, &store)
             .await
@@ -107,8 +113,10 @@ impl Site {
             max_upload: options.max_upload,
             stall: Duration::from_secs(options.stall_seconds.get()),
             drain: Drain::new(Duration::from_secs(options.drain)),
-            cookie_key,
-            https_public: options.https_public,
+            session_cookie: SessionCookie::new(&cookie_id, options.is_https()),
+            public_url: options.public_url.clone(),
+            https: options.is_https(),
+            has_sample_users: options.has_sample_users(),
         })
     }
 
@@ -137,18 +145,6 @@ impl Site {
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.stall
-    }
-
-    /// Signs the session cookie.
-    #[must_use]
-    pub fn cookie_key(&self) -> &[u8] {
-        &self.cookie_key
-    }
-
-    /// Whether cookies are marked `Secure`.
-    #[must_use]
-    pub fn https_public(&self) -> bool {
-        self.https_public
     }
 }
 

@@ -61,9 +61,16 @@ pub fn announce(
         eprintln!("{warning}");
     }
     let proxy = app.map(|app| site.start_proxy(options, reachable(app))).transpose()?.flatten();
-    match proxy.as_ref().map(Proxy::address).or(app) {
-        Some(address) => println!("listening on http://{}", reachable(address)),
-        None => println!("listening on {}", options.listen),
+    let here = match proxy.as_ref().map(Proxy::address).or(app) {
+        Some(address) => format!("http://{}", reachable(address)),
+        None => options.listen.to_string(),
+    };
+    match &options.public_url {
+        Some(url) => {
+            eprintln!("a proxy brings the requests for {url} to {here}");
+            println!("listening on {url}");
+        }
+        None => println!("listening on {here}"),
     }
     Ok(proxy)
 }

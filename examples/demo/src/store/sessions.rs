@@ -28,28 +28,45 @@ impl Store {
         Ok(id)
     }
 
-    /// Whose session this is, if it lasts.
-    pub(crate) async fn session_user(&self, session: &str) -> Result<Option<User>, StoreError> {
-        let session = session.to_owned();
+    /// Whose the first of these sessions is that lasts.
+    pub(crate) async fn session_user(&self, sessions: Vec<String>) -> Result<Option<User>, StoreError> {
         self.run(move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT users.id, users.name FROM sessions JOIN users ON users.id = sessions.user
-                     WHERE sessions.id = ? AND sessions.expires > ?",
-                )?
-                .query_row(params![session, now_millis()], |row| {
+            let mut user = connection.prepare_cached(
+                "SELECT users.id, users.name FROM sessions JOIN users ON users.id = sessions.user
+                 WHERE sessions.id = ? AND sessions.expires > ?",
+            )?;
+            for session in sessions {
+                let found = user.query_row(params![session, now_millis()], |row| {
                     Ok(User { id: UserId(row.get(0)?), name: row.get(1)? })
-                })
-                .optional()
+                });
+                if let Some(user) = found.optional()? {
+                    return Ok(Some(user));
+                }
+            }
+            Ok(None)
         })
         .await
     }
 
-    /// Ends a session.
-    pub(crate) async fn end_session(&self, session: &str) -> Result<(), StoreError> {
-        let session = session.to_owned();
-        self.run(move |connection| connection.execute("DELETE FROM sessions WHERE id = ?", [session]))
-            .await?;
-        Ok(())
+    /// Ends these sessions.
+    pub(crate) async fn end_sessions(&self, sessions: Vec<String>) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let mut end = connection.prepare_cached("DELETE FROM sessions WHERE id = ?")?;
+            sessions.iter().try_for_each(|session| end.execute([session]).map(|_| ()))
+        })
+        .await
+    }
+
+    /// What tells this demo's cookies from those of others on the same host: made once, kept with the sessions.
+    pub(crate) async fn cookie_id(&self) -> Result<String, StoreError> {
+        let fresh = ids::cookie_id();
+        self.run(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("INSERT INTO cookie (id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cookie)", [fresh])?;
+            let id = transaction.query_row("SELECT id FROM cookie", [], |row| row.get(0))?;
+            transaction.commit()?;
+            Ok(id)
+        })
+        .await
     }
 }

@@ -127,13 +127,14 @@ mod tests {
         // The same users again: nobody is signed out.
         let again = store.admit(credentials(&[("alice", "alice"), ("bob", "bob")])).await.expect("admitted");
         assert_eq!(again, [alice.clone(), bob.clone()]);
-        assert_eq!(store.session_user(&of_alice).await.expect("asked"), Some(alice.clone()));
+        let asked = vec!["ended".to_owned(), of_alice.clone()];
+        assert_eq!(store.session_user(asked).await.expect("asked"), Some(alice.clone()));
 
         // Another password for alice, no bob: both sessions end, and alice stays the same user.
         let now = store.admit(credentials(&[("carol", "x"), ("alice", "new")])).await.expect("admitted");
         assert_eq!(now[1], alice);
         for session in [&of_alice, &of_bob] {
-            assert_eq!(store.session_user(session).await.expect("asked"), None);
+            assert_eq!(store.session_user(vec![session.clone()]).await.expect("asked"), None);
         }
         assert!(store.user_named("bob").await.expect("asked").is_none());
         assert!(store.user_named("Alice").await.expect("asked").is_none());
