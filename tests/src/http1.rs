@@ -28,12 +28,16 @@ impl Http1 {
         Self { stream: BufReader::with_capacity(64 * 1024, stream) }
     }
 
-    /// Sends a request without waiting for its answer. `fields` are whole lines without their ends.
+    /// Sends a request without waiting for its answer. `fields` are whole lines without their ends. The host is `localhost`
+    /// unless a line says another.
     ///
     /// # Panics
     /// If the connection is gone.
     pub async fn send(&mut self, method: &str, target: &str, fields: &[String]) {
-        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
+        let mut request = format!("{method} {target} HTTP/1.1\r\n");
+        if !fields.iter().any(|line| line.starts_with("Host:")) {
+            request.push_str("Host: localhost\r\n");
+        }
         for line in fields {
             request.push_str(line);
             request.push_str("\r\n");

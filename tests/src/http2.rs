@@ -35,7 +35,7 @@ impl Http2 {
     /// # Panics
     /// If the stream is reset.
     pub async fn start(&mut self, method: &str, target: &str, fields: &[String]) -> Response<Incoming> {
-        let mut request = Request::builder().method(method).uri(format!("http://test{target}"));
+        let mut request = Request::builder().method(method).uri(format!("http://localhost{target}"));
         for line in fields {
             let (name, value) = line.split_once(':').expect(line);
             request = request.header(name, value.trim());

@@ -33,7 +33,11 @@ pub(crate) fn app(
 > {
     App::new()
         .service(on("/", "GET,HEAD").route(get().to(home)))
-        .service(on("/login", "GET,HEAD,POST").route(get().to(session::form)).route(web::post().to(session::sign_in)))
+        .service(
+            on("/login", "GET,HEAD,POST")
+                .route(get().to(session::form))
+                .route(web::post().to(session::sign_in)),
+        )
         .service(on("/logout", "POST").route(web::post().to(session::sign_out)))
         .service(on("/upload", "POST").route(web::post().to(upload)))
         // The gate answers other methods than GET and HEAD.

@@ -6,6 +6,11 @@ async fn stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn accounts() {
+    demo::suite::run_accounts(env!("CARGO_BIN_EXE_demo-axum")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn presign() {
     demo::suite::run_presigned(env!("CARGO_BIN_EXE_demo-axum")).await;
 }

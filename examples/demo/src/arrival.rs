@@ -14,12 +14,7 @@ impl Site {
     /// The page for a request that must not go on: one that another site made a browser send, or one to a name that the
     /// sample users must not be reached by. `authority` is the host in the request's target, as HTTP/2 has it.
     #[must_use]
-    pub fn misdirected(
-        &self,
-        method: &Method,
-        authority: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Option<Page> {
+    pub fn misdirected(&self, method: &Method, authority: Option<&str>, headers: &HeaderMap) -> Option<Page> {
         // A page of another site whose name leads to this machine knows the passwords, and is no other site for a browser.
         let is_own = |named: Option<&str>| named.is_some_and(host::is_loopback);
         if self.has_sample_users && !host::named(authority, headers).all(is_own) {

@@ -164,7 +164,8 @@ impl Site {
         if page.status() == StatusCode::UNAUTHORIZED {
             let markup = pages::sign_in_markup(target);
             page.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(markup.len()));
-            *page.body_mut() = if *head.method() == Method::HEAD { Body::empty() } else { Body::full(markup) };
+            *page.body_mut() =
+                if *head.method() == Method::HEAD { Body::empty() } else { Body::full(markup) };
         }
         page
     }

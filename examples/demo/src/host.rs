@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use http::HeaderMap;
 use http::Uri;
 use http::header::HOST;
 use http::uri::Authority;
-use http::HeaderMap;
 
 /// The name in `HOST[:PORT]`; nothing if it is malformed, or has user information before it.
 pub(crate) fn name(host: &str) -> Option<String> {

@@ -11,7 +11,8 @@ const RESERVED: &AsciiSet =
 
 /// The path, if it leads to this site for every browser and proxy, however often they decode it.
 pub(crate) fn checked(path: &str) -> Option<&str> {
-    let fits = path.len() <= LONGEST && path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits =
+        path.len() <= LONGEST && path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
     let mut decoded = path.as_bytes().to_vec();
     loop {
         // Browsers read `\` as `/`, and what follows `//` as another host; a control character they leave out.

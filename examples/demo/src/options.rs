@@ -260,7 +260,9 @@ impl Options {
     fn check_public_url(&self) -> Result<(), String> {
         let Some(url) = &self.public_url else { return Ok(()) };
         if self.https_public && !url.is_https() {
-            return Err(format!("--https-public and --public-url {url} contradict each other: leave one out"));
+            return Err(format!(
+                "--https-public and --public-url {url} contradict each other: leave one out"
+            ));
         }
         if self.has_sample_users() && !url.is_loopback() {
             return Err(format!(

@@ -41,7 +41,8 @@ impl FromStr for PublicUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected http://HOST or https://HOST, with a port and a path where there are any";
+        const EXPECTED: &str =
+            "expected http://HOST or https://HOST, with a port and a path where there are any";
         let (scheme, rest) = text.split_once("://").ok_or(EXPECTED)?;
         let https = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
@@ -57,7 +58,9 @@ impl FromStr for PublicUrl {
                 && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
         };
         if !path.split('/').skip(1).all(is_plain) {
-            return Err("its path has letters, digits, `-`, `.`, `_` and `~` between single slashes".to_owned());
+            return Err(
+                "its path has letters, digits, `-`, `.`, `_` and `~` between single slashes".to_owned()
+            );
         }
         let authority: Authority = authority.parse().map_err(|_| EXPECTED)?;
         let bad_port = authority.port().is_some() && authority.port_u16().is_none();

@@ -27,7 +27,8 @@ impl SessionCookie {
 
     /// Every session that the browser names. Over plain HTTP other applications of the host can plant some.
     pub(crate) fn sessions(&self, headers: &HeaderMap) -> Vec<String> {
-        let looks_right = |value: &&str| value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let looks_right =
+            |value: &&str| value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         cookie_values(headers, &self.name).filter(looks_right).map(str::to_owned).collect()
     }
 
@@ -69,7 +70,11 @@ mod tests {
             headers.append(COOKIE, HeaderValue::from_str(&line).expect("a value"));
         }
         assert_eq!(SessionCookie::new("1", false).sessions(&headers), [a.clone(), b.clone()]);
-        assert_eq!(SessionCookie::new("1", true).sessions(&headers), [b], "over HTTPS one that nobody plants");
+        assert_eq!(
+            SessionCookie::new("1", true).sessions(&headers),
+            [b],
+            "over HTTPS one that nobody plants"
+        );
         assert!(SessionCookie::new("2", false).sessions(&headers).is_empty());
     }
 }

@@ -249,7 +249,8 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_leaves_nothing_behind() {
         let turns = Turns::new(2);
-        let running = (turns.take(None, "a").await.expect("a turn"), turns.take(None, "a").await.expect("a turn"));
+        let running =
+            (turns.take(None, "a").await.expect("a turn"), turns.take(None, "a").await.expect("a turn"));
         let waiting: Vec<_> = (0..60).map(|_| attempt(&turns, "10.0.0.1", "a")).collect();
         assert_eq!(turns.0.queue().waiting.len(), 60);
         drop(waiting);

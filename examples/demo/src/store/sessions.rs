@@ -62,7 +62,10 @@ impl Store {
         let fresh = ids::cookie_id();
         self.run(move |connection| {
             let transaction = connection.transaction()?;
-            transaction.execute("INSERT INTO cookie (id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cookie)", [fresh])?;
+            transaction.execute(
+                "INSERT INTO cookie (id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cookie)",
+                [fresh],
+            )?;
             let id = transaction.query_row("SELECT id FROM cookie", [], |row| row.get(0))?;
             transaction.commit()?;
             Ok(id)

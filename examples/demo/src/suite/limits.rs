@@ -18,7 +18,7 @@ pub(super) async fn check(program: &str) {
 /// Starts a download and leaves it running until the connection is dropped.
 async fn start(address: SocketAddr, visitor: &Visitor, id: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("connected");
-    let request = format!("GET /files/{id} HTTP/1.1\r\nHost: demo\r\n{}\r\n\r\n", visitor.cookie_line());
+    let request = format!("GET /files/{id} HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", visitor.cookie_line());
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut status = [0; 15];
     stream.read_exact(&mut status).await.expect("an answer");
@@ -77,7 +77,7 @@ async fn small_forms(program: &str) {
             let status = if target == "/login" { status } else { "401" };
             let mut stream = TcpStream::connect(demo.address()).await.expect("connected");
             let request = format!(
-                "POST {target} HTTP/1.1\r\nHost: test\r\nContent-Type: application/x-www-form-urlencoded\r\n{fields}\r\n\r\n{body}"
+                "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n{fields}\r\n\r\n{body}"
             );
             stream.write_all(request.as_bytes()).await.expect("sent");
             let mut line = [0; 12];

@@ -3,14 +3,18 @@
 #![expect(clippy::missing_panics_doc, reason = "a test panics where it fails")]
 
 mod accounts;
+mod addresses;
 mod cookies;
 mod downloads;
+mod floods;
 mod limits;
 mod links;
 mod masked;
 mod names;
+mod next;
 mod presign;
 mod program;
+mod public_url;
 mod refusals;
 mod shared_links;
 mod uploads;
@@ -54,6 +58,13 @@ pub async fn run(program: &str, arguments: &[&str]) {
     program::check_starting(program).await;
 }
 
+/// Runs what is about signing in and about where the site lives, which no strategy changes.
+pub async fn run_accounts(program: &str) {
+    addresses::check(program).await;
+    public_url::check(program).await;
+    floods::check(program).await;
+}
+
 async fn run_against(demo: &Demo) {
     accounts::check(demo).await;
     uploads::check(demo).await;
@@ -61,5 +72,6 @@ async fn run_against(demo: &Demo) {
     refusals::check(demo).await;
     links::check(demo).await;
     cookies::check(demo).await;
+    next::check(demo).await;
     names::check(demo).await;
 }

@@ -33,6 +33,26 @@ struct Log {
     grown: Arc<Notify>,
 }
 
+impl Log {
+    async fn fields(&self, beginning: &str) -> Vec<String> {
+        let wait = async {
+            loop {
+                let grown = self.grown.notified();
+                if let Some(line) = self.find(beginning) {
+                    return line.split_whitespace().map(str::to_owned).collect();
+                }
+                grown.await;
+            }
+        };
+        timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("no line `{beginning}`: {:?}", self.lines))
+    }
+
+    fn find(&self, beginning: &str) -> Option<String> {
+        let lines = self.lines.lock().expect("not poisoned");
+        lines.iter().find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
+    }
+}
+
 impl Demo {
     /// Starts the program on a free port and waits until it says where it listens.
     pub async fn start(program: &str, arguments: &[&str]) -> Self {
@@ -78,7 +98,15 @@ impl Demo {
         let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
         let ready = timeout(PATIENCE, output.next_line()).await.expect("in time").expect("text");
         let ready = ready.unwrap_or_else(|| panic!("it ended: {:?}", log.lines.lock()));
-        let address = ready.strip_prefix("listening on http://").expect(&ready).parse().expect(&ready);
+        // A browser goes to the public address; the tests take the place of the proxy there.
+        let address = match arguments.iter().skip_while(|argument| **argument != "--public-url").nth(1) {
+            Some(url) => {
+                assert_eq!(ready, format!("listening on {url}"));
+                let fields = log.fields(&format!("a proxy brings the requests for {url} to http://")).await;
+                fields[0].parse().expect("an address")
+            }
+            None => ready.strip_prefix("listening on http://").expect(&ready).parse().expect(&ready),
+        };
         let strategy = arguments.iter().skip_while(|argument| **argument != "--strategy").nth(1);
         let strategy = if arguments.contains(&"--mask") { Some(&"mask") } else { strategy };
         Self { address, strategy: strategy.copied().unwrap_or("stream").to_owned(), child, log, data }
@@ -116,23 +144,7 @@ impl Demo {
 
     /// Waits for a log line that begins so, and returns the fields behind that beginning.
     pub async fn logged(&self, beginning: &str) -> Vec<String> {
-        let wait = async {
-            loop {
-                let grown = self.log.grown.notified();
-                if let Some(line) = self.find(beginning) {
-                    return line.split_whitespace().map(str::to_owned).collect();
-                }
-                grown.await;
-            }
-        };
-        timeout(PATIENCE, wait)
-            .await
-            .unwrap_or_else(|_| panic!("no line `{beginning}`: {:?}", self.log.lines))
-    }
-
-    fn find(&self, beginning: &str) -> Option<String> {
-        let lines = self.log.lines.lock().expect("not poisoned");
-        lines.iter().find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
+        self.log.fields(beginning).await
     }
 
     /// The whole log so far.
@@ -170,6 +182,8 @@ pub(super) async fn check_starting(program: &str) {
         (&["--strategy", "pigeon"], "pigeon"),
         (&["--listen", "here"], "HOST:PORT"),
         (&["--user", "nobody"], "NAME:PASSWORD"),
+        (&["--public-url", "https://files.example.org/share"], "sample users"),
+        (&["--public-url", "files.example.org", "--user", "carol:x"], "https://"),
     ] {
         let data = tempfile::tempdir().expect("a folder");
         let mut command = command(program, &data);

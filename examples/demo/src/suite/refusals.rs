@@ -29,8 +29,13 @@ pub(super) async fn check(demo: &Demo) {
         }
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{target}");
         assert!(refused.field("www-authenticate").is_some(), "RFC 9110 section 15.5.2");
-        assert!(String::from_utf8_lossy(&refused.body).contains("href=\"/login\""));
+        // The way back is all that tells them apart.
+        let link = format!("href=\"/login?next={}\"", target.replace('%', "%25"));
+        let page = String::from_utf8(refused.body).expect("UTF-8");
+        assert!(page.contains(&link), "{page}");
+        refused.body = page.replace(&link, "").into_bytes();
         refused.headers.remove("date");
+        refused.headers.remove("content-length");
         let first = first.get_or_insert_with(|| refused.clone());
         assert_eq!((&refused.headers, &refused.body), (&first.headers, &first.body), "{target}");
     }
@@ -68,7 +73,7 @@ pub(super) async fn check(demo: &Demo) {
         ("Origin: null", StatusCode::FORBIDDEN),
         ("Sec-Fetch-Site: same-origin", StatusCode::SEE_OTHER),
         // The clients of the tests call every host so.
-        ("Origin: http://test", StatusCode::SEE_OTHER),
+        ("Origin: http://localhost", StatusCode::SEE_OTHER),
     ] {
         let mut visitor = Visitor::anonymous(address);
         let answer = visitor.send("/login", &[form, field], b"username=alice&password=alice").await;
@@ -84,5 +89,5 @@ pub(super) async fn check(demo: &Demo) {
         assert_eq!(nobody.send("/login", fields, body).await.status, status);
     }
     assert_eq!(nobody.ask("DELETE", "/", &[]).await.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert!(!demo.log().contains("session="), "no cookie in the log");
+    assert!(!demo.log().contains("sd-"), "no cookie in the log");
 }
