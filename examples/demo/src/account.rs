@@ -26,11 +26,18 @@ impl Site {
         let (name, password) =
             (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
         let target = form.get("next").and_then(next::checked);
-        let Ok(turn) = self.passwords.turn(self.client(peer, headers), name).await else { return busy() };
+        let mut attempt = self.passwords.begin(self.client(peer, headers), name);
+        let Ok(turn) = attempt.turn().await else {
+            attempt.hold().await;
+            return busy();
+        };
         let Ok(known) = self.store.user_named(name).await else { return out_of_order() };
         let (user, hash) = known.unzip();
         let is_right = self.passwords.verify(turn, password.to_owned(), hash).await;
-        let Some(user) = user.filter(|_| is_right) else { return pages::login(true, name, target) };
+        let Some(user) = user.filter(|_| is_right) else {
+            attempt.hold().await;
+            return pages::login(true, name, target);
+        };
         // A session is one user's; the next one gets a fresh name.
         let _ = self.store.end_sessions(self.session_cookie.sessions(headers)).await;
         match self.store.begin_session(user.id).await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use argon2::{Argon2, PasswordHash, PasswordHasher as _, PasswordVerifier as _};
 use tokio::task;
 
-use crate::turns::{Busy, Turn, Turns};
+use crate::turns::{Attempt, Turn, Turns};
 
 /// Hashes checked at the same time. Each takes a core and 19 MiB for a moment, even for clients that do not wait for it.
 const AT_ONCE: usize = 2;
@@ -24,9 +24,9 @@ impl Passwords {
         Ok(Self { dummy: hash(&crate::ids::session_id())?.into(), turns: Turns::new(AT_ONCE) })
     }
 
-    /// Waits until the password of a sign-in may be checked. See [`Turns::take`].
-    pub(crate) async fn turn(&self, from: Option<IpAddr>, name: &str) -> Result<Turn, Busy> {
-        self.turns.take(from, name).await
+    /// Begins a sign-in, which waits for its turn to have the password checked.
+    pub(crate) fn begin(&self, from: Option<IpAddr>, name: &str) -> Attempt {
+        self.turns.begin(from, name)
     }
 
     /// Whether `password` is the one behind `hash`; never without a hash. The turn lasts as long as the work, which goes on if
@@ -67,7 +67,7 @@ mod tests {
             ("open sesame", None, false),
             ("open sesame", Some("no hash".to_owned()), false),
         ] {
-            let turn = passwords.turn(None, "ali").await.expect("a turn");
+            let turn = passwords.begin(None, "ali").turn().await.expect("a turn");
             assert_eq!(passwords.verify(turn, password.to_owned(), hash).await, right, "{password}");
         }
     }
