@@ -61,19 +61,21 @@ fn status_of(demo: &Demo, field: &str) -> u64 {
 async fn wrong_passwords(demo: &Demo, from: impl Fn(u8) -> Ipv4Addr, name: &str) {
     let address = demo.address();
     let running = watch::Sender::new(true);
+    let answers = watch::Sender::new(0);
     let mut clients: FuturesUnordered<_> = (1..=60)
         .map(|number| {
-            let (from, running) = (from(number), running.subscribe());
+            let (from, running, answers) = (from(number), running.subscribe(), answers.clone());
             tokio::spawn(async move {
                 while *running.borrow() {
                     let answer = guess(address, from).await;
                     assert!(["401", "503"].contains(&&*status(&answer)), "{answer}");
+                    answers.send_modify(|count| *count += 1);
                 }
             })
         })
         .collect();
     // The first of them are answered, so all the others wait or come back.
-    demo.logged("POST /login 401").await;
+    answers.subscribe().wait_for(|count| *count > 2).await.expect("answers");
     let signed_in = timeout(AT_MOST, Visitor::signed_in(address, name)).await;
     assert!(signed_in.is_ok(), "{name} finds no place");
     running.send_replace(false);
