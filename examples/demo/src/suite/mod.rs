@@ -5,6 +5,7 @@
 mod accounts;
 mod cookies;
 mod downloads;
+mod ends;
 mod limits;
 mod links;
 mod masked;
@@ -51,6 +52,7 @@ pub async fn run(program: &str, arguments: &[&str]) {
     run_against(&demo).await;
     demo.stop().await;
     limits::check(program).await;
+    ends::check(program).await;
     program::check_starting(program).await;
 }
 
