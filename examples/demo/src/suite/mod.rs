@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod masked;
 mod names;
+mod other_sites;
 mod presign;
 mod program;
 mod refusals;
@@ -61,6 +62,7 @@ async fn run_against(demo: &Demo) {
     uploads::check(demo).await;
     downloads::check(demo).await;
     refusals::check(demo).await;
+    other_sites::check(demo).await;
     links::check(demo).await;
     cookies::check(demo).await;
     names::check(demo).await;
