@@ -23,9 +23,9 @@ async fn who_took_much_may_pause_for_longer() {
     // What the peer reads, and how long it may pause then. The kernel holds some more for it, but no 16 MiB.
     for (reads, minutes) in [(0, 1), (40 << 20, 3)] {
         let (mut guarded, mut peer) = connected().await;
-        let mut taken = vec![0; reads];
-        let (sent, read) = tokio::join!(guarded.write_all(&taken.clone()), peer.read_exact(&mut taken));
-        sent.expect("sent");
+        let (sent, mut taken) = (vec![0; reads], vec![0; reads]);
+        let (written, read) = tokio::join!(guarded.write_all(&sent), peer.read_exact(&mut taken));
+        written.expect("sent");
         read.expect("read");
 
         // From here on the clock runs ahead while all tasks wait.

@@ -91,7 +91,7 @@ async fn unix_socket(program: &str) {
     }
 }
 
-/// As systemd hands a socket over: sd_listen_fds(3).
+/// As systemd hands a socket over, `sd_listen_fds(3)`.
 async fn socket_of_systemd(program: &str) {
     let data = Arc::new(tempfile::tempdir().expect("a folder"));
     let hand_over = "import os, socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); \
