@@ -5,17 +5,15 @@ use std::future::ready;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, Route};
-use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
-use http::header::{ALLOW, CONTENT_DISPOSITION};
+use demo::{FORM_LIMIT, Site, asks_inline, asset, cross_site, refusal};
+use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
-use multer::{Multipart, parse_boundary};
 use secure_download::actix::{Delivered, Fields, Head};
 use send_wrapper::SendWrapper;
-use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{log, session};
@@ -40,6 +38,7 @@ pub(crate) fn app(
         .route("/files/{id}", web::route().to(download))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
         .service(file("share").route(web::post().to(share)))
+        .service(file("unshare").route(web::post().to(unshare)))
         .service(file("delete").route(web::post().to(delete)))
         .service(file("links").route(web::post().to(create_link)))
         .route("/files/{id}/{name}", web::route().to(download))
@@ -96,8 +95,8 @@ async fn download(
     asked.serve(&head).await.into()
 }
 
-async fn home(site: Data<Site>, Visitor(visitor): Visitor) -> Delivered {
-    site.home(&visitor).await.into()
+async fn home(site: Data<Site>, Visitor(visitor): Visitor, request: HttpRequest) -> Delivered {
+    site.home(&visitor, request.uri().query()).await.into()
 }
 
 async fn login(site: Data<Site>) -> Delivered {
@@ -107,39 +106,11 @@ async fn login(site: Data<Site>) -> Delivered {
 async fn upload(
     site: Data<Site>,
     Visitor(visitor): Visitor,
-    request: HttpRequest,
+    headers: Fields,
     payload: web::Payload,
 ) -> Delivered {
-    receive(&site, visitor, &request, payload).await.into()
-}
-
-async fn receive(
-    site: &Site,
-    visitor: Option<demo::User>,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Page {
-    let user = match site.admit_upload(visitor, announced(request)) {
-        Ok(user) => user,
-        Err(page) => return page,
-    };
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Ok(boundary) = parse_boundary(content_type.unwrap_or_default()) else {
-        return site.upload_without_file();
-    };
-    // Not actix's own parser: it takes no file of a type `multipart/...`, which browsers call saved web pages. This one
-    // asks for a stream that could change threads; here none does.
-    let mut form = Multipart::new(SendWrapper::new(payload), boundary);
-    // Limited too: what never comes to a part would be collected for ever.
-    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
-        if part.name() == Some("file") {
-            // Taken apart by the site: browsers, curl and the parser differ about quotes in names.
-            let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
-            let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
-            return site.upload(&user, disposition, part).await;
-        }
-    }
-    site.upload_without_file()
+    // The site asks for a stream that could change threads; here none does.
+    site.upload(&visitor, &headers, SendWrapper::new(payload)).await.into()
 }
 
 pub(crate) fn announced(request: &HttpRequest) -> Option<u64> {
@@ -153,6 +124,15 @@ async fn share(
     SmallForm(form): SmallForm,
 ) -> Delivered {
     site.share(&visitor, &id, form).await.into()
+}
+
+async fn unshare(
+    site: Data<Site>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    SmallForm(form): SmallForm,
+) -> Delivered {
+    site.unshare(&visitor, &id, form).await.into()
 }
 
 async fn delete(site: Data<Site>, Visitor(visitor): Visitor, Id(id): Id) -> Delivered {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, FromRequest as _, Multipart, RawQuery, Request, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use axum::extract::{DefaultBodyLimit, FromRef, RawQuery, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +12,6 @@ use axum::routing::{any, get, post};
 use axum_extra::extract::cookie::Key;
 use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
 use secure_download::axum::Head;
-use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{linger, log, session};
@@ -31,13 +30,14 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/", get(home))
         .route("/login", get(login).post(session::sign_in))
         .route("/logout", post(session::sign_out))
-        // The site's own limit counts, and the file is never held in memory.
-        .route("/upload", post(upload).layer(DefaultBodyLimit::disable()))
+        // The site's own limits count, and no file is held in memory.
+        .route("/upload", post(upload))
         // The gate answers other methods than GET and HEAD.
         .route("/files/{id}", any(download))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
         .route("/files/{id}/{name}", any(download))
         .route("/files/{id}/share", get(download).post(share))
+        .route("/files/{id}/unshare", get(download).post(unshare))
         .route("/files/{id}/delete", get(download).post(delete))
         .route("/files/{id}/links", get(download).post(create_link))
         .route("/d/{token}", get(link).post(redeem))
@@ -72,8 +72,8 @@ async fn download(
     request.serve(&head).await
 }
 
-async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor) -> Page {
-    site.home(&visitor).await
+async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, RawQuery(query): RawQuery) -> Page {
+    site.home(&visitor, query.as_deref()).await
 }
 
 async fn login(State(site): State<Arc<Site>>) -> Page {
@@ -81,21 +81,8 @@ async fn login(State(site): State<Arc<Site>>) -> Page {
 }
 
 async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, request: Request) -> Page {
-    let user = match site.admit_upload(visitor, announced(request.headers())) {
-        Ok(user) => user,
-        Err(page) => return page,
-    };
-    let Ok(mut form) = Multipart::from_request(request, &()).await else { return site.upload_without_file() };
-    // Limited too: what never comes to a part would be collected for ever.
-    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
-        if part.name() == Some("file") {
-            // Taken apart by the site: browsers, curl and axum's parser differ about quotes in names.
-            let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
-            let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
-            return site.upload(&user, disposition, part).await;
-        }
-    }
-    site.upload_without_file()
+    let (parts, body) = request.into_parts();
+    site.upload(&visitor, &parts.headers, body.into_data_stream()).await
 }
 
 pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -109,6 +96,15 @@ async fn share(
     SmallForm(form): SmallForm,
 ) -> Page {
     site.share(&visitor, &id, form).await
+}
+
+async fn unshare(
+    State(site): State<Arc<Site>>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    SmallForm(form): SmallForm,
+) -> Page {
+    site.unshare(&visitor, &id, form).await
 }
 
 async fn delete(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, Id(id): Id) -> Page {
