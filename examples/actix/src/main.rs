@@ -5,6 +5,7 @@
     reason = "the method's type is not among actix-web's own"
 )]
 
+mod early;
 mod extract;
 mod log;
 mod routes;

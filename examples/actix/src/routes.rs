@@ -16,7 +16,7 @@ use secure_download::actix::{Delivered, Fields, Head};
 use send_wrapper::SendWrapper;
 
 use crate::extract::{Id, SmallForm, Visitor};
-use crate::{log, session};
+use crate::{early, log, session};
 
 pub(crate) fn app(
     site: Data<Site>,
@@ -58,6 +58,7 @@ pub(crate) fn app(
         .wrap(session::cookie(&site))
         .wrap(from_fn(session::readable))
         .wrap(from_fn(refuse_cross_site))
+        .wrap(from_fn(early::close))
         .wrap(from_fn(log::log))
         .wrap(site.guard().cloned().unwrap_or_default())
         .app_data(site)

@@ -50,7 +50,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .method_not_allowed_fallback(async || refusal(StatusCode::METHOD_NOT_ALLOWED, ""))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(middleware::from_fn(refuse_cross_site))
-        .layer(middleware::map_request(linger::keep_reading))
+        .layer(middleware::from_fn(linger::keep_reading))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), log::log))
         .with_state(App { site, cookie_key });
     match guard {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::files::{AddError, FileRow, ListedFile, NewFile, PAGE};
+pub(crate) use self::files::{AddError, FileRow, ListedFile, NewFile};
 pub(crate) use self::links::SqliteLinkStore;
 pub use self::users::{User, UserId};
 use crate::log_failure;

@@ -49,7 +49,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AddError, NewFile, PAGE, User};
+    use super::super::files::PAGE;
+    use super::super::{AddError, NewFile, User};
     use super::*;
 
     fn file(name: &str, size: u64) -> NewFile {

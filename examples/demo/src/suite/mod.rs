@@ -5,11 +5,15 @@
 mod accounts;
 mod cookies;
 mod downloads;
+mod forms;
+mod kinds;
 mod limits;
 mod links;
+mod lists;
 mod masked;
 mod names;
 mod presign;
+mod privacy;
 mod program;
 mod refusals;
 mod shared_links;
@@ -51,6 +55,8 @@ pub async fn run(program: &str, arguments: &[&str]) {
     run_against(&demo).await;
     demo.stop().await;
     limits::check(program).await;
+    forms::check_limits(program).await;
+    privacy::check(program, arguments).await;
     program::check_starting(program).await;
 }
 
@@ -62,4 +68,7 @@ async fn run_against(demo: &Demo) {
     links::check(demo).await;
     cookies::check(demo).await;
     names::check(demo).await;
+    forms::check(demo).await;
+    kinds::check(demo).await;
+    lists::check(demo).await;
 }
