@@ -1,5 +1,7 @@
 //! The pages of the list, and shares that are taken back.
 
+use std::collections::HashSet;
+
 use http::StatusCode;
 
 use super::visitor::form;
@@ -73,10 +75,9 @@ async fn pages(alice: &mut Visitor, bob: &mut Visitor) {
     assert!(own.iter().all(|id| first.contains(id)), "sharing hides nothing");
     assert!(first.len() <= 100, "{}", first.len());
     let every = all(alice).await;
-    let mut once = every.clone();
-    once.sort();
-    once.dedup();
-    assert_eq!((once.len(), every.len()), (every.len(), own.len() + of_bob.len()));
+    let once: HashSet<_> = every.iter().collect();
+    assert_eq!(once.len(), every.len(), "no file is listed twice");
+    assert_eq!(once, own.iter().chain(&of_bob).collect(), "and none is left out");
     for id in &of_bob {
         bob.post(&format!("/files/{id}/delete"), &[]).await;
     }
