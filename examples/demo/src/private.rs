@@ -100,3 +100,36 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 fn set_mode(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_was_open_is_closed() {
+        let folder = std::env::temp_dir().join(format!("demo-private-{}", crate::ids::session_id()));
+        let (media, access) = (folder.join("media"), Access::default());
+        access.open_data_folder(&folder).expect("made");
+        fs::create_dir(&media).expect("made");
+        fs::write(media.join("old"), "a").expect("written");
+        for (path, open) in [(&folder, 0o755), (&media, 0o755), (&media.join("old"), 0o644)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(open)).expect("opened");
+        }
+        // A folder that is not the demo's stays as it is.
+        access.open_data_folder(&folder).expect("there");
+        assert_eq!(mode(&folder), 0o755);
+        fs::write(folder.join("demo.db"), "").expect("written");
+        access.open_data_folder(&folder).expect("there");
+        access.close_files(&media).expect("closed");
+        drop(access.new_file(&media.join("new")).expect("made"));
+        assert_eq!((mode(&folder), mode(&media)), (0o700, 0o700));
+        assert_eq!((mode(&media.join("old")), mode(&media.join("new"))), (0o600, 0o600));
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+}

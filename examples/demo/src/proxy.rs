@@ -103,7 +103,8 @@ impl Agreement {
             let media = Path::new(mapping.roots()[0].folder());
             let closed =
                 |folder: &&Path| fs::metadata(folder).is_ok_and(|data| data.permissions().mode() & 1 == 0);
-            if let Some(folder) = media.ancestors().find(closed) {
+            // Into the folder of files their group lets them.
+            if let Some(folder) = media.ancestors().skip(1).find(closed) {
                 return Err(StartError::new(format!(
                     "started by root, {} runs as {account}, which may not enter {}: open it, or choose another --data",
                     self.proxy.command().0,

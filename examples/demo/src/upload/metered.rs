@@ -88,3 +88,68 @@ where
         Poll::Ready(Some(Ok(self.piece.split_to(length))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt as _, stream};
+    use multer::Multipart;
+
+    use super::*;
+
+    const CHUNK: usize = 1024;
+
+    /// A body that is always ready: `start`, then 8 MiB of nothing, then `end`. Counts what was taken of it.
+    fn body(
+        start: &str,
+        end: &str,
+    ) -> (impl Stream<Item = Result<Bytes, Infallible>> + Unpin, Arc<AtomicUsize>) {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        let padding = std::iter::repeat_n(Bytes::from_static(&[b'a'; CHUNK]), 8 * 1024);
+        let edge = |text: &str| std::iter::once(Bytes::from(text.to_owned()));
+        let chunks: Vec<_> = edge(start).chain(padding).chain(edge(end)).collect();
+        let chunks = stream::iter(chunks).inspect(move |chunk| {
+            counter.fetch_add(chunk.len(), Ordering::Relaxed);
+        });
+        (chunks.map(Ok), taken)
+    }
+
+    #[tokio::test]
+    async fn a_form_that_comes_to_no_part_is_given_up() {
+        for start in ["", "--x\r\nX-Pad: ", "--x"] {
+            let (body, taken) = body(start, "\r\n--x--\r\n");
+            let (body, allowance) = Metered::new(body);
+            let mut form = Multipart::new(body, "x");
+            allowance.for_head();
+            assert!(form.next_field().await.is_err(), "{start}");
+            let taken = taken.load(Ordering::Relaxed);
+            assert!(taken <= HEAD + CHUNK, "{start}: {taken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn content_is_read_as_it_is_taken() {
+        let (body, taken) = body("--x\r\nA: b\r\n\r\n", "\r\n--x\r\nC: d\r\n\r\nend\r\n--x--\r\n");
+        let (body, allowance) = Metered::new(body);
+        let mut form = Multipart::new(body, "x");
+        allowance.for_head();
+        let mut first = form.next_field().await.expect("a form").expect("a part");
+        allowance.for_content();
+        let mut length = 0;
+        while let Some(chunk) = first.chunk().await.expect("content") {
+            length += chunk.len();
+            let ahead = taken.load(Ordering::Relaxed) - length;
+            assert!(ahead <= 2 * PIECE, "{ahead} bytes ahead");
+        }
+        assert_eq!(length, 8 << 20);
+        drop(first);
+        allowance.for_head();
+        let second = form.next_field().await.expect("a form").expect("a part");
+        allowance.for_content();
+        assert_eq!(second.bytes().await.expect("content"), "end");
+        allowance.for_head();
+        assert!(form.next_field().await.expect("a form").is_none());
+    }
+}
