@@ -61,7 +61,7 @@ pub(super) async fn check_limits(program: &str) {
     demo.stop().await;
 }
 
-async fn wait_until(done: impl Fn() -> bool) {
+async fn wait_until(done: impl Fn() -> bool + Send + Sync) {
     let looked = async {
         while !done() {
             tokio::task::yield_now().await;

@@ -26,7 +26,7 @@ fn is_bitmap(head: &[u8]) -> bool {
     head.starts_with(b"BM") && matches!(head.get(14..18), Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]))
 }
 
-/// An ID3v2 tag (its version is 2 to 4, the bytes of its length are below 128), or the first frame of layer III.
+/// An `ID3v2` tag (its version is 2 to 4, the bytes of its length are below 128), or the first frame of layer III.
 fn is_mp3(head: &[u8]) -> bool {
     match head {
         [b'I', b'D', b'3', 2..=4, _, _, length @ ..] => {
