@@ -197,7 +197,8 @@ where
     S::Response: Into<Response<B>>,
     B: MessageBody,
 {
-    let running = request.conn_data::<Requests>().map(Requests::begin);
+    let connection = request.conn_data::<Requests>().cloned();
+    let running = connection.as_ref().map(Requests::begin);
     let version = match request.version() {
         actix_web::http::Version::HTTP_09 => http::Version::HTTP_09,
         actix_web::http::Version::HTTP_10 => http::Version::HTTP_10,
@@ -209,6 +210,11 @@ where
         match answer {
             Some(answer) => {
                 let response: Response<B> = answer.await?.into();
+                if let Some(connection) = &connection
+                    && response.head().connection_type() == ConnectionType::Close
+                {
+                    connection.close();
+                }
                 Ok(response.map_body(|_, body| EitherBody::left(Answering::new(body, running))))
             }
             None => {

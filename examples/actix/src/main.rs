@@ -1,6 +1,7 @@
 //! The demo on actix-web: `cargo run -p demo-actix`, then open the address it prints.
 #![expect(clippy::future_not_send, reason = "actix answers a request on the thread that took it")]
 
+mod early;
 mod extract;
 mod log;
 mod routes;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, FromRequest as _, Multipart, RawQuery, Request, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use axum::extract::{DefaultBodyLimit, FromRef, RawQuery, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +13,6 @@ use axum_extra::extract::cookie::Key;
 use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
 use secure_download::Interstitial;
 use secure_download::axum::{Head, interstitial};
-use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{linger, log, session};
@@ -34,13 +33,14 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/", get(home))
         .route("/login", get(login).post(session::sign_in))
         .route("/logout", post(session::sign_out))
-        // The site's own limit counts, and the file is never held in memory.
-        .route("/upload", post(upload).layer(DefaultBodyLimit::disable()))
+        // The site's own limits count, and no file is held in memory.
+        .route("/upload", post(upload))
         // The gate answers other methods than GET and HEAD.
         .route("/files/{id}", any(download).layer(other_sites.clone()))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
         .route("/files/{id}/{name}", any(download).layer(other_sites.clone()))
         .route("/files/{id}/share", get(download).post(share).layer(other_sites.clone()))
+        .route("/files/{id}/unshare", get(download).post(unshare).layer(other_sites.clone()))
         .route("/files/{id}/delete", get(download).post(delete).layer(other_sites.clone()))
         .route("/files/{id}/links", get(download).post(create_link).layer(other_sites))
         .route("/d/{token}", get(link).post(redeem))
@@ -53,7 +53,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .method_not_allowed_fallback(async || refusal(StatusCode::METHOD_NOT_ALLOWED, ""))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(middleware::from_fn(refuse_cross_site))
-        .layer(middleware::map_request(linger::keep_reading))
+        .layer(middleware::from_fn(linger::keep_reading))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), log::log))
         .with_state(App { site, cookie_key });
     match guard {
@@ -75,8 +75,8 @@ async fn download(
     request.serve(&head).await
 }
 
-async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor) -> Page {
-    site.home(&visitor).await
+async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, RawQuery(query): RawQuery) -> Page {
+    site.home(&visitor, query.as_deref()).await
 }
 
 async fn login(State(site): State<Arc<Site>>) -> Page {
@@ -84,21 +84,8 @@ async fn login(State(site): State<Arc<Site>>) -> Page {
 }
 
 async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, request: Request) -> Page {
-    let user = match site.admit_upload(visitor, announced(request.headers())) {
-        Ok(user) => user,
-        Err(page) => return page,
-    };
-    let Ok(mut form) = Multipart::from_request(request, &()).await else { return site.upload_without_file() };
-    // Limited too: what never comes to a part would be collected for ever.
-    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
-        if part.name() == Some("file") {
-            // Taken apart by the site: browsers, curl and axum's parser differ about quotes in names.
-            let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
-            let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
-            return site.upload(&user, disposition, part).await;
-        }
-    }
-    site.upload_without_file()
+    let (parts, body) = request.into_parts();
+    site.upload(&visitor, &parts.headers, body.into_data_stream()).await
 }
 
 pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -112,6 +99,15 @@ async fn share(
     SmallForm(form): SmallForm,
 ) -> Page {
     site.share(&visitor, &id, form).await
+}
+
+async fn unshare(
+    State(site): State<Arc<Site>>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    SmallForm(form): SmallForm,
+) -> Page {
+    site.unshare(&visitor, &id, form).await
 }
 
 async fn delete(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, Id(id): Id) -> Page {

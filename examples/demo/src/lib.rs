@@ -7,6 +7,7 @@
 
 mod account;
 mod assets;
+mod audit;
 mod bucket;
 mod cookies;
 mod descriptors;
@@ -24,6 +25,7 @@ mod page;
 mod pages;
 mod passwords;
 mod path;
+mod private;
 mod proxy;
 mod rules;
 mod samples;
@@ -33,6 +35,7 @@ mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
 mod upload;
+mod uploads;
 
 pub mod cross_site;
 

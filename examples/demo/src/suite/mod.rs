@@ -6,12 +6,16 @@ mod accounts;
 mod cookies;
 mod downloads;
 mod ends;
+mod forms;
+mod kinds;
 mod limits;
 mod links;
+mod lists;
 mod masked;
 mod names;
 mod other_sites;
 mod presign;
+mod privacy;
 mod program;
 mod refusals;
 mod shared_links;
@@ -54,6 +58,8 @@ pub async fn run(program: &str, arguments: &[&str]) {
     demo.stop().await;
     limits::check(program).await;
     ends::check(program).await;
+    forms::check_limits(program).await;
+    privacy::check(program, arguments).await;
     program::check_starting(program).await;
 }
 
@@ -66,4 +72,7 @@ async fn run_against(demo: &Demo) {
     links::check(demo).await;
     cookies::check(demo).await;
     names::check(demo).await;
+    forms::check(demo).await;
+    kinds::check(demo).await;
+    lists::check(demo).await;
 }

@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Demo {
     address: SocketAddr,
     strategy: String,
+    proxy: Option<String>,
     child: Child,
     log: Log,
     data: Arc<TempDir>,
@@ -98,7 +99,15 @@ impl Demo {
         assert!(ready.starts_with("listening on "), "{ready}");
         let strategy = arguments.iter().skip_while(|argument| **argument != "--strategy").nth(1);
         let strategy = if arguments.contains(&"--mask") { Some(&"mask") } else { strategy };
-        Self { address, strategy: strategy.copied().unwrap_or("stream").to_owned(), child, log, data }
+        let proxy = arguments.iter().skip_while(|argument| **argument != "--proxy").nth(1);
+        Self {
+            address,
+            strategy: strategy.copied().unwrap_or("stream").to_owned(),
+            proxy: proxy.map(|proxy| (*proxy).to_owned()),
+            child,
+            log,
+            data,
+        }
     }
 
     /// Where a browser would go.
@@ -117,6 +126,16 @@ impl Demo {
     #[must_use]
     pub fn is_behind_proxy(&self) -> bool {
         matches!(self.strategy(), "accel" | "mask")
+    }
+
+    /// Whether that proxy is Apache, whose workers run under an account of their own.
+    pub(super) fn is_behind_apache(&self) -> bool {
+        self.proxy.as_deref() == Some("apache")
+    }
+
+    /// The data folder, which is removed when the last of these is dropped.
+    pub(super) fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.data)
     }
 
     /// The number of the process.
