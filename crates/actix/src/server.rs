@@ -187,6 +187,7 @@ impl<F> DownloadServer<F> {
 }
 
 /// Answers a request that does not name its host, and lets the app answer all others.
+#[expect(clippy::future_not_send, reason = "actix answers a request on the thread that took it")]
 fn checked<S, B>(
     request: Request,
     app: &S,

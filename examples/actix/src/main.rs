@@ -1,9 +1,5 @@
 //! The demo on actix-web: `cargo run -p demo-actix`, then open the address it prints.
 #![expect(clippy::future_not_send, reason = "actix answers a request on the thread that took it")]
-#![expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the method's type is not among actix-web's own"
-)]
 
 mod extract;
 mod log;

@@ -13,7 +13,8 @@ use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
 use http::header::{ALLOW, CONTENT_DISPOSITION};
 use http::{HeaderValue, Method, StatusCode};
 use multer::{Multipart, parse_boundary};
-use secure_download::actix::{Delivered, Fields, Head};
+use secure_download::Interstitial;
+use secure_download::actix::{Delivered, Fields, Head, InterstitialMiddleware, interstitial};
 use send_wrapper::SendWrapper;
 use tokio::time::timeout;
 
@@ -37,12 +38,12 @@ pub(crate) fn app(
         .service(on("/logout", "POST").route(web::post().to(session::sign_out)))
         .service(on("/upload", "POST").route(web::post().to(upload)))
         // The gate answers other methods than GET and HEAD.
-        .route("/files/{id}", web::route().to(download))
+        .service(web::resource("/files/{id}").wrap(other_sites()).route(web::route().to(download)))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
-        .service(file("share").route(web::post().to(share)))
-        .service(file("delete").route(web::post().to(delete)))
-        .service(file("links").route(web::post().to(create_link)))
-        .route("/files/{id}/{name}", web::route().to(download))
+        .service(file("share").route(web::post().to(share)).wrap(other_sites()))
+        .service(file("delete").route(web::post().to(delete)).wrap(other_sites()))
+        .service(file("links").route(web::post().to(create_link)).wrap(other_sites()))
+        .service(web::resource("/files/{id}/{name}").wrap(other_sites()).route(web::route().to(download)))
         .service(on("/d/{token}", "GET,HEAD,POST").route(get().to(link)).route(web::post().to(redeem)))
         // The gate answers other methods than GET and HEAD here too.
         .route("/d/{token}/file", web::route().to(leased))
@@ -62,6 +63,11 @@ pub(crate) fn app(
         .wrap(from_fn(log::log))
         .wrap(site.guard().cloned().unwrap_or_default())
         .app_data(site)
+}
+
+/// Of what other sites open, they learn nothing.
+fn other_sites() -> InterstitialMiddleware {
+    interstitial(Interstitial::new())
 }
 
 /// The route for GET, and for HEAD, which actix's own `web::get()` leaves out.

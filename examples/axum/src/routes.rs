@@ -11,7 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum_extra::extract::cookie::Key;
 use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, cross_site, refusal};
-use secure_download::axum::Head;
+use secure_download::Interstitial;
+use secure_download::axum::{Head, interstitial};
 use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
@@ -27,6 +28,8 @@ pub(crate) struct App {
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let cookie_key = Key::from(site.cookie_key());
     let guard = site.guard().cloned();
+    // Of what other sites open, they learn nothing.
+    let other_sites = interstitial(Interstitial::new());
     let router = Router::new()
         .route("/", get(home))
         .route("/login", get(login).post(session::sign_in))
@@ -34,12 +37,12 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         // The site's own limit counts, and the file is never held in memory.
         .route("/upload", post(upload).layer(DefaultBodyLimit::disable()))
         // The gate answers other methods than GET and HEAD.
-        .route("/files/{id}", any(download))
+        .route("/files/{id}", any(download).layer(other_sites.clone()))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
-        .route("/files/{id}/{name}", any(download))
-        .route("/files/{id}/share", get(download).post(share))
-        .route("/files/{id}/delete", get(download).post(delete))
-        .route("/files/{id}/links", get(download).post(create_link))
+        .route("/files/{id}/{name}", any(download).layer(other_sites.clone()))
+        .route("/files/{id}/share", get(download).post(share).layer(other_sites.clone()))
+        .route("/files/{id}/delete", get(download).post(delete).layer(other_sites.clone()))
+        .route("/files/{id}/links", get(download).post(create_link).layer(other_sites))
         .route("/d/{token}", get(link).post(redeem))
         // The gate answers other methods than GET and HEAD here too.
         .route("/d/{token}/file", any(leased))

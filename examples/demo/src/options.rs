@@ -233,7 +233,7 @@ impl Options {
                     .to_owned(),
             );
         }
-        let proxied = behind_proxy.then(|| ("--proxy-listen", Listen::Tcp(self.proxy_listen)));
+        let proxied = behind_proxy.then_some(("--proxy-listen", Listen::Tcp(self.proxy_listen)));
         for (option, listen) in std::iter::once(("--listen", self.listen.clone())).chain(proxied) {
             self.check_users(option, &listen)?;
         }

@@ -5,10 +5,12 @@
 mod accounts;
 mod cookies;
 mod downloads;
+mod ends;
 mod limits;
 mod links;
 mod masked;
 mod names;
+mod other_sites;
 mod presign;
 mod program;
 mod refusals;
@@ -51,6 +53,7 @@ pub async fn run(program: &str, arguments: &[&str]) {
     run_against(&demo).await;
     demo.stop().await;
     limits::check(program).await;
+    ends::check(program).await;
     program::check_starting(program).await;
 }
 
@@ -59,6 +62,7 @@ async fn run_against(demo: &Demo) {
     uploads::check(demo).await;
     downloads::check(demo).await;
     refusals::check(demo).await;
+    other_sites::check(demo).await;
     links::check(demo).await;
     cookies::check(demo).await;
     names::check(demo).await;
