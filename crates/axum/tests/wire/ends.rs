@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use secure_download_axum::serve;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -66,6 +66,26 @@ async fn running_downloads_finish() {
         assert_eq!(rest_of(stream).await, LARGE);
     }
     server.await.expect("no panic").expect("no error");
+}
+
+/// The clock runs ahead while all tasks wait.
+#[tokio::test(start_paused = true)]
+async fn connections_without_a_whole_request_hold_nothing_up() {
+    for begun in [
+        &b""[..],
+        b"GET /files/lar",
+        b"GET /files/large HTTP/1.1\r\nHost: a\r\n",
+        b"PRI * HT",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    ] {
+        let Ending { address, end, server, _media } = start(PATIENT).await;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(begun).await.expect("sent");
+        end.send(()).expect("it listens");
+        let started = tokio::time::Instant::now();
+        server.await.expect("no panic").expect("no error");
+        assert!(started.elapsed() < PATIENT / 2, "{}", begun.escape_ascii());
+    }
 }
 
 #[tokio::test]
