@@ -325,7 +325,12 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
 
 /// `preadv2(2)` with `RWF_NOWAIT`: what the page cache has, and no waiting.
 #[cfg(target_os = "linux")]
-fn read_nowait(file: &File, buffer: &mut [u8], offset: u64, missing: &AtomicBool) -> io::Result<Option<usize>> {
+fn read_nowait(
+    file: &File,
+    buffer: &mut [u8],
+    offset: u64,
+    missing: &AtomicBool,
+) -> io::Result<Option<usize>> {
     use rustix::io::{Errno, ReadWriteFlags, preadv2};
     let mut buffers = [io::IoSliceMut::new(buffer)];
     match preadv2(file, &mut buffers, offset, ReadWriteFlags::NOWAIT) {
