@@ -124,6 +124,8 @@ async fn serve_http1<S, B>(
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     // How a connection ends, its client knows best.
     tokio::select! {
+        // In this order: hyper closes a connection that is told to end before it has read anything.
+        biased;
         _ = connection.as_mut() => return,
         () = told(&mut stage, Stage::Finishing) => connection.as_mut().graceful_shutdown(),
     }

@@ -109,3 +109,26 @@ async fn who_connected_before_the_signal_is_served() {
     assert!(head.starts_with("http/1.1 200 ") && body.len() == LARGE);
     server.await.expect("no panic").expect("no error");
 }
+
+/// A connection that was accepted before the server was told to end, and whose request comes after.
+#[tokio::test]
+async fn a_first_request_may_come_late() {
+    let Ending { address, end, server, _media } = start(PATIENT).await;
+    let mut connected = Vec::new();
+    for _ in 0..16 {
+        connected.push(TcpStream::connect(address).await.expect("connected"));
+    }
+    // Accepted behind all others, and closed when the server ends.
+    let mut idle = TcpStream::connect(address).await.expect("connected");
+    ask(&mut idle, "GET", "/files/small", "x-user: a\r\n").await;
+    answer(&mut idle, true).await;
+    end.send(()).expect("it listens");
+    assert_eq!(rest_of(idle).await, 0);
+    for stream in &mut connected {
+        ask(stream, "GET", "/files/small", "x-user: a\r\n").await;
+    }
+    for mut stream in connected {
+        assert!(answer(&mut stream, true).await.0.starts_with("http/1.1 200 "));
+    }
+    server.await.expect("no panic").expect("no error");
+}
