@@ -144,7 +144,12 @@ impl Agreement {
                 )
                 .as_bytes(),
             );
-            return Ok(Proxy { address, child: None, name: self.proxy });
+            return Ok(Proxy {
+                address,
+                child: None,
+                #[cfg(unix)]
+                name: self.proxy,
+            });
         }
         let Some(path) = find(program) else {
             return Err(StartError::new(format!(
@@ -168,7 +173,12 @@ impl Agreement {
             .stderr(output.1)
             .spawn()
             .map_err(|error| StartError::new(format!("cannot start {program}: {error}")))?;
-        let mut proxy = Proxy { address, child: Some(child), name: self.proxy };
+        let mut proxy = Proxy {
+            address,
+            child: Some(child),
+            #[cfg(unix)]
+            name: self.proxy,
+        };
         if proxy.listens() {
             return Ok(proxy);
         }
@@ -200,6 +210,7 @@ fn bound_to_this_process(program: &Path) -> Command {
 pub struct Proxy {
     address: SocketAddr,
     child: Option<Child>,
+    #[cfg(unix)]
     name: ProxyName,
 }
 
