@@ -4,16 +4,21 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::path::Path;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
+use axum::response::IntoResponse as _;
+use axum::routing::get;
 use http::request::Parts;
+use http_body_util::BodyExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use secure_download::axum::download;
-use secure_download::{Concurrency, Decision, Download, Event, FileKey, Gate, Outcome, Stream, Terms};
+use secure_download::axum::{Head, download};
+use secure_download::{
+    Concurrency, Decision, Download, Event, FileKey, Gate, Outcome, Patience, Stream, Terms,
+};
 use system_tests::{Answer, Http1, Http2, allow_everybody, serve, serve_router};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -50,7 +55,10 @@ fn catalog() -> HashMap<String, Download> {
 }
 
 /// Serves to everybody but mallory, and tells how downloads ended.
-async fn serve_with(media: &Path, caps: Concurrency<User>) -> (SocketAddr, mpsc::UnboundedReceiver<Outcome>) {
+async fn serve_with(
+    media: &FilePath,
+    caps: Concurrency<User>,
+) -> (SocketAddr, mpsc::UnboundedReceiver<Outcome>) {
     let (sender, outcomes) = mpsc::unbounded_channel();
     let gate = Gate::builder(catalog())
         .authorizer(|user: &User, _: &Download| Decision::allow_if(user.0 != "mallory"))
@@ -143,6 +151,51 @@ async fn each_stream() {
     }
     assert!(running.iter().all(|response| response.status() == 200));
     assert_busy(&client.ask("GET", "/small", &as_user("alice")).await);
+}
+
+/// Streams whose windows stay closed keep no place from others, under a server that does not reset them. What comes back in time
+/// goes on.
+#[tokio::test]
+async fn stalled_streams_lose_their_places() {
+    const STALL_TIMEOUT: Duration = Duration::from_millis(300);
+    let media = media();
+    let gate = Gate::builder(catalog())
+        .authorizer(|_: &User, _: &Download| Decision::Allow)
+        .strategy(Stream::local(media.path()).expect("a folder"))
+        .concurrency(Concurrency::<User>::new(2))
+        .build();
+    let app = Router::new().route(
+        "/{id}",
+        get(async move |user: User, Path(id): Path<String>, head: Head| {
+            gate.serve(&user, &id, &head.0.with_patience(Patience::new(STALL_TIMEOUT))).await.into_response()
+        }),
+    );
+    let address = serve_router(app).await;
+    let mut client = Http2::connect(address).await;
+    let mut late = client.start("GET", "/large", &as_user("mallory")).await.into_body();
+    let mut in_time = client.start("GET", "/large", &as_user("carol")).await.into_body();
+    let mut taken = 0;
+    // More than 16 MiB, so that it may pause for twice the stall timeout.
+    while taken < 20 << 20 {
+        taken += in_time.frame().await.expect("more").expect("a frame").into_data().expect("data").len();
+    }
+    let paused = Instant::now();
+    let mut visitor = Http1::connect(address).await;
+    while visitor.ask("GET", "/small", &as_user("dave")).await.status == 503 {
+        assert!(paused.elapsed() < Duration::from_secs(60), "places are never given back");
+        tokio::task::yield_now().await;
+    }
+    assert!(paused.elapsed() >= STALL_TIMEOUT / 2);
+    while let Some(frame) = in_time.frame().await {
+        taken += frame.expect("it goes on").into_data().expect("data").len();
+    }
+    assert_eq!(taken, LARGE, "without a place it goes on");
+
+    let mut end = Ok(());
+    while let Some(frame) = late.frame().await {
+        end = frame.map(drop);
+    }
+    end.expect_err("what comes back too late is cut");
 }
 
 /// A rate can be seen from one side only: however slow the machine, nothing comes sooner than the rate allows.

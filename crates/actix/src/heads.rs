@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
@@ -23,6 +23,8 @@ pub(crate) struct HeadGuard {
     /// From the end of one request to the head of the next.
     time: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Nothing more is sent.
+    ended: bool,
 }
 
 /// The requests of one connection, one after the other.
@@ -32,6 +34,8 @@ pub(crate) struct Requests(Rc<State>);
 #[derive(Default)]
 struct State {
     running: Cell<usize>,
+    /// The last answer said that the connection ends.
+    closing: Cell<bool>,
     /// When the last request ended.
     ended: Cell<Option<Instant>>,
     waker: RefCell<Option<Waker>>,
@@ -44,6 +48,11 @@ impl Requests {
     pub(crate) fn begin(&self) -> Running {
         self.0.running.set(self.0.running.get() + 1);
         Running(self.clone())
+    }
+
+    /// Further requests will not be answered.
+    pub(crate) fn close(&self) {
+        self.0.closing.set(true);
     }
 }
 
@@ -64,7 +73,7 @@ impl Drop for Running {
 impl HeadGuard {
     /// Without a `time` there is none.
     pub(crate) fn new(stream: StallGuard, time: Option<Duration>) -> Self {
-        Self { stream, requests: Requests::default(), time, timer: None }
+        Self { stream, requests: Requests::default(), time, timer: None, ended: false }
     }
 
     pub(crate) fn requests(&self) -> Requests {
@@ -124,11 +133,21 @@ impl AsyncWrite for HeadGuard {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let state = &self.requests.0;
+        if state.closing.get() && state.running.get() == 0 {
+            // actix reads on for a while if the client still sends. Whoever waits for the announced end need not.
+            return self.poll_shutdown(cx);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if !self.ended {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.ended = true;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

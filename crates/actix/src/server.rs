@@ -187,6 +187,7 @@ impl<F> DownloadServer<F> {
 }
 
 /// Answers a request that does not name its host, and lets the app answer all others.
+#[expect(clippy::future_not_send, reason = "actix answers a request on the thread that took it")]
 fn checked<S, B>(
     request: Request,
     app: &S,
@@ -196,7 +197,8 @@ where
     S::Response: Into<Response<B>>,
     B: MessageBody,
 {
-    let running = request.conn_data::<Requests>().map(Requests::begin);
+    let connection = request.conn_data::<Requests>().cloned();
+    let running = connection.as_ref().map(Requests::begin);
     let version = match request.version() {
         actix_web::http::Version::HTTP_09 => http::Version::HTTP_09,
         actix_web::http::Version::HTTP_10 => http::Version::HTTP_10,
@@ -208,6 +210,11 @@ where
         match answer {
             Some(answer) => {
                 let response: Response<B> = answer.await?.into();
+                if let Some(connection) = &connection
+                    && response.head().connection_type() == ConnectionType::Close
+                {
+                    connection.close();
+                }
                 Ok(response.map_body(|_, body| EitherBody::left(Answering::new(body, running))))
             }
             None => {

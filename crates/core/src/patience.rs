@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long a client may stop reading before its transfer is cut.
 ///
 /// **The rule:** a client may pause for the stall timeout, and for one stall timeout more for every whole 16 MiB that it has
-/// taken. Sockets and bodies are judged by it alike, over HTTP/1 and HTTP/2.
+/// taken. Taking less than [`PROGRESS`](Patience::PROGRESS) is a pause too. Sockets and bodies are judged by it alike, over HTTP/1 and HTTP/2.
 ///
 /// A proxy or a CDN that buffers ahead takes much at once, then pauses until its own client has caught up: nginx stores
 /// 1 GiB by default (`proxy_max_temp_file_size`). An attacker has to pay for each minute with 16 MiB of traffic, and holds one
@@ -29,6 +29,10 @@ pub struct Patience {
 const CREDIT: u64 = 16 << 20;
 
 impl Patience {
+    /// Bytes. A client that takes less than this, and not all there is, has stopped: with a byte now and then it would otherwise
+    /// hold its transfer for ever.
+    pub const PROGRESS: usize = 4 * 1024;
+
     /// A client that has taken little may pause for `stall_timeout`.
     #[must_use]
     pub const fn new(stall_timeout: Duration) -> Self {

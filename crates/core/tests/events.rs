@@ -337,7 +337,8 @@ impl Observer for Picky {
 #[test]
 fn an_observer_that_is_not_ready_refuses_what_would_be_granted() {
     let full = || Err(support::boxed("the disk is full"));
-    let cases: [(fn() -> Result<(), BoxError>, _); 3] = [
+    type Ready = fn() -> Result<(), BoxError>;
+    let cases: [(Ready, _); 3] = [
         (|| Ok(()), None),
         (full, Some("refused 503 an observer takes note of no download: the disk is full")),
         (

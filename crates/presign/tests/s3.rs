@@ -124,8 +124,6 @@ fn what_cannot_be_carried_is_not_signed() {
     let signer = S3Signer::new(bucket(), credentials());
     let unknown = sign(&signer, file("a").volume("other"), FIVE);
     assert!(matches!(unknown, Err(SignError::Inexpressible(_))));
-    let long = sign(&signer, file("a").content_type(format!("a/{}", "b".repeat(4000))), FIVE);
-    assert!(matches!(long, Err(SignError::Inexpressible(_))));
     // Keys that a URL parser would change are no keys at all.
     for key in ["../other-bucket/secret", "a/./b", "a//b", "/a", "a/", "a\r\nb", "..\\a"] {
         assert!(FileKey::parse(key).is_err(), "{key:?}");

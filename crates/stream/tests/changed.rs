@@ -64,8 +64,10 @@ fn overwrite(path: &Path) {
     file.write_all_at(&vec![b'b'; LENGTH / 2], LENGTH as u64 / 2).expect("written");
 }
 
+type Open = fn(&Path) -> Stream;
+
 /// Roots on a disk and, where there is one, in memory, opened both ways.
-fn roots() -> Vec<(tempfile::TempDir, fn(&Path) -> Stream)> {
+fn roots() -> Vec<(tempfile::TempDir, Open)> {
     let memory = Path::new("/dev/shm");
     let folders = [std::env::temp_dir()].into_iter().chain(memory.is_dir().then(|| memory.to_owned()));
     let ways: [fn(&Path) -> Stream; 2] = [

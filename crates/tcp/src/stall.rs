@@ -11,10 +11,6 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::Connection;
 
-/// Taking less than this, and not all there is, counts as having stopped: a peer that takes a byte now and then would
-/// otherwise hold its connection for ever.
-const PROGRESS: usize = 4 * 1024;
-
 /// A connection that fails with [`TimedOut`](io::ErrorKind::TimedOut) when data waits to be written and the peer takes
 /// less than 4 KiB of it for as long as [`Patience`] allows: at 60 seconds, 68 bytes per second. A peer that took much before
 /// may pause for longer.
@@ -54,7 +50,7 @@ impl StallGuard {
             Poll::Ready(Ok(count)) => {
                 self.taken += count;
                 self.taken_in_all += count as u64;
-                if self.taken >= PROGRESS {
+                if self.taken >= Patience::PROGRESS {
                     self.waiting = false;
                 }
                 Poll::Ready(Ok(count))

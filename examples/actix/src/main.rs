@@ -1,10 +1,7 @@
 //! The demo on actix-web: `cargo run -p demo-actix`, then open the address it prints.
 #![expect(clippy::future_not_send, reason = "actix answers a request on the thread that took it")]
-#![expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the method's type is not among actix-web's own"
-)]
 
+mod early;
 mod extract;
 mod log;
 mod routes;
@@ -15,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::rt::System;
+use actix_web::rt::time::sleep;
 use actix_web::web::Data;
 use demo::{Options, Signals, Site};
 use mimalloc::MiMalloc;
@@ -23,6 +21,9 @@ use secure_download::actix::{DownloadServer, ListeningSocket};
 /// Of thousands of connections glibc's allocator holds a third more, and what sign-ins needed it holds for ever.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// How long a client that has just connected may take for its request once the demo is told to end.
+const LATE_START: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     demo::run("demo-actix", |options| System::new().block_on(serve_until_stopped(options)))
@@ -45,18 +46,28 @@ async fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
         .listen(socket)?;
 
     let handle = server.handle();
-    tokio::select! {
-        served = &mut server => return Ok(served?),
-        () = site.drained(signals.count(1), options.listen.is_inherited()) => {}
-    }
     let finished = async {
-        let _stopped = tokio::join!(handle.stop(true), server);
+        tokio::select! {
+            served = &mut server => return served,
+            () = site.drained(signals.count(1), options.listen.is_inherited()) => {}
+        }
+        let stop = async {
+            if options.listen.is_inherited() {
+                // The next process accepts from now on. actix closes connections that have sent no request when it stops:
+                // those that this process has accepted get the time to send theirs.
+                handle.pause().await;
+                sleep(LATE_START).await;
+            }
+            handle.stop(true).await;
+        };
+        let ((), served) = tokio::join!(stop, &mut server);
         if let Some(proxy) = &mut proxy {
             proxy.finish().await;
         }
+        served
     };
     tokio::select! {
-        () = finished => {}
+        served = finished => served?,
         () = site.drain_is_over() => {}
         () = signals.count(2) => {}
     }

@@ -5,20 +5,19 @@ use std::future::ready;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Resource, Route};
-use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, refusal};
-use http::header::{ALLOW, CONTENT_DISPOSITION};
+use demo::{FORM_LIMIT, Site, asks_inline, asset, refusal};
+use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
-use multer::{Multipart, parse_boundary};
-use secure_download::actix::{Delivered, Fields, Head};
+use secure_download::Interstitial;
+use secure_download::actix::{Delivered, Fields, Head, InterstitialMiddleware, interstitial};
 use send_wrapper::SendWrapper;
-use tokio::time::timeout;
 
 use crate::extract::{Id, SmallForm, Visitor};
-use crate::{log, session};
+use crate::{early, log, session};
 
 pub(crate) fn app(
     site: Data<Site>,
@@ -41,12 +40,13 @@ pub(crate) fn app(
         .service(on("/logout", "POST").route(web::post().to(session::sign_out)))
         .service(on("/upload", "POST").route(web::post().to(upload)))
         // The gate answers other methods than GET and HEAD.
-        .route("/files/{id}", web::route().to(download))
+        .service(web::resource("/files/{id}").wrap(other_sites()).route(web::route().to(download)))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
-        .service(file("share").route(web::post().to(share)))
-        .service(file("delete").route(web::post().to(delete)))
-        .service(file("links").route(web::post().to(create_link)))
-        .route("/files/{id}/{name}", web::route().to(download))
+        .service(file("share").route(web::post().to(share)).wrap(other_sites()))
+        .service(file("unshare").route(web::post().to(unshare)).wrap(other_sites()))
+        .service(file("delete").route(web::post().to(delete)).wrap(other_sites()))
+        .service(file("links").route(web::post().to(create_link)).wrap(other_sites()))
+        .service(web::resource("/files/{id}/{name}").wrap(other_sites()).route(web::route().to(download)))
         .service(on("/d/{token}", "GET,HEAD,POST").route(get().to(link)).route(web::post().to(redeem)))
         // The gate answers other methods than GET and HEAD here too.
         .route("/d/{token}/file", web::route().to(leased))
@@ -60,9 +60,15 @@ pub(crate) fn app(
         .default_service(web::to(async || Delivered(refusal(StatusCode::NOT_FOUND, ""))))
         .app_data(PayloadConfig::new(FORM_LIMIT))
         .wrap(from_fn(refuse_misdirected))
+        .wrap(from_fn(early::close))
         .wrap(from_fn(log::log))
         .wrap(site.guard().cloned().unwrap_or_default())
         .app_data(site)
+}
+
+/// Of what other sites open, they learn nothing.
+fn other_sites() -> InterstitialMiddleware {
+    interstitial(Interstitial::new())
 }
 
 /// The route for GET, and for HEAD, which actix's own `web::get()` leaves out.
@@ -103,46 +109,18 @@ async fn download(
     }
 }
 
-async fn home(site: Data<Site>, Visitor(visitor): Visitor) -> Delivered {
-    site.home(&visitor).await.into()
+async fn home(site: Data<Site>, Visitor(visitor): Visitor, request: HttpRequest) -> Delivered {
+    site.home(&visitor, request.uri().query()).await.into()
 }
 
 async fn upload(
     site: Data<Site>,
     Visitor(visitor): Visitor,
-    request: HttpRequest,
+    headers: Fields,
     payload: web::Payload,
 ) -> Delivered {
-    receive(&site, visitor, &request, payload).await.into()
-}
-
-async fn receive(
-    site: &Site,
-    visitor: Option<demo::User>,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Page {
-    let user = match site.admit_upload(visitor, announced(request)) {
-        Ok(user) => user,
-        Err(page) => return page,
-    };
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Ok(boundary) = parse_boundary(content_type.unwrap_or_default()) else {
-        return site.upload_without_file();
-    };
-    // Not actix's own parser: it takes no file of a type `multipart/...`, which browsers call saved web pages. This one
-    // asks for a stream that could change threads; here none does.
-    let mut form = Multipart::new(SendWrapper::new(payload), boundary);
-    // Limited too: what never comes to a part would be collected for ever.
-    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
-        if part.name() == Some("file") {
-            // Taken apart by the site: browsers, curl and the parser differ about quotes in names.
-            let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
-            let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
-            return site.upload(&user, disposition, part).await;
-        }
-    }
-    site.upload_without_file()
+    // The site asks for a stream that could change threads; here none does.
+    site.upload(&visitor, &headers, SendWrapper::new(payload)).await.into()
 }
 
 pub(crate) fn announced(request: &HttpRequest) -> Option<u64> {
@@ -156,6 +134,15 @@ async fn share(
     SmallForm(form): SmallForm,
 ) -> Delivered {
     site.share(&visitor, &id, form).await.into()
+}
+
+async fn unshare(
+    site: Data<Site>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    SmallForm(form): SmallForm,
+) -> Delivered {
+    site.unshare(&visitor, &id, form).await.into()
 }
 
 async fn delete(site: Data<Site>, Visitor(visitor): Visitor, Id(id): Id) -> Delivered {

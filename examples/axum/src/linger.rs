@@ -4,22 +4,37 @@
 //! reset" instead of the page that says why. So what still comes is read and thrown away for a while.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Error;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::EXPECT;
+use axum::http::HeaderValue;
+use axum::http::header::{CONNECTION, EXPECT};
+use axum::middleware::Next;
+use axum::response::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::runtime::Handle;
 
 /// nginx lingers as long.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// nginx waits as long for further bytes.
+const SILENCE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn keep_reading(request: Request) -> Request {
+/// Reads on after an early answer, and announces there that the connection ends.
+pub(crate) async fn keep_reading(request: Request, next: Next) -> Response {
     let waits = request.headers().contains_key(EXPECT);
-    request.map(|body| Body::new(Lingering { body: Some(body), waits }))
+    let unread = Arc::new(AtomicBool::new(false));
+    let lingers = Arc::clone(&unread);
+    let request = request.map(|body| Body::new(Lingering { body: Some(body), waits, unread: lingers }));
+    let mut response = next.run(request).await;
+    if unread.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 struct Lingering {
@@ -27,6 +42,8 @@ struct Lingering {
     body: Option<Body>,
     /// The client sends nothing before it is told to go on, so there is nothing to throw away.
     waits: bool,
+    /// Set if there is more than was asked for.
+    unread: Arc<AtomicBool>,
 }
 
 impl http_body::Body for Lingering {
@@ -57,8 +74,9 @@ impl http_body::Body for Lingering {
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let rest = self.body.take().filter(|body| !self.waits && !body.is_end_stream());
-        if let (Some(rest), Ok(runtime)) = (rest, Handle::try_current()) {
+        let Some(rest) = self.body.take().filter(|body| !body.is_end_stream()) else { return };
+        self.unread.store(true, Ordering::Relaxed);
+        if let (false, Ok(runtime)) = (self.waits, Handle::try_current()) {
             runtime.spawn(tokio::time::timeout(PATIENCE, throw_away(rest)));
         }
     }
@@ -66,5 +84,6 @@ impl Drop for Lingering {
 
 async fn throw_away(body: Body) {
     let mut body = pin!(body);
-    while let Some(Ok(_)) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
+    let mut next = async || std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+    while let Ok(Some(Ok(_))) = tokio::time::timeout(SILENCE, next()).await {}
 }

@@ -3,35 +3,38 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, OriginalUri, Request, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use axum::extract::{DefaultBodyLimit, OriginalUri, RawQuery, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use demo::{FORM_LIMIT, Page, Site, asks_inline, asset, refusal};
-use secure_download::axum::Head;
-use tokio::time::timeout;
+use secure_download::Interstitial;
+use secure_download::axum::{Head, interstitial};
 
 use crate::extract::{Id, SmallForm, Visitor};
 use crate::{linger, log, session};
 
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let guard = site.guard().cloned();
+    // Of what other sites open, they learn nothing.
+    let other_sites = interstitial(Interstitial::new());
     let router = Router::new()
         .route("/", get(home))
         .route("/login", get(session::form).post(session::sign_in))
         .route("/logout", post(session::sign_out))
-        // The site's own limit counts, and the file is never held in memory.
-        .route("/upload", post(upload).layer(DefaultBodyLimit::disable()))
+        // The site's own limits count, and no file is held in memory.
+        .route("/upload", post(upload))
         // The gate answers other methods than GET and HEAD.
-        .route("/files/{id}", any(download))
+        .route("/files/{id}", any(download).layer(other_sites.clone()))
         // Clients without a name of their own save under the last segment. A file may be called `share`, too.
-        .route("/files/{id}/{name}", any(download))
-        .route("/files/{id}/share", get(download).post(share))
-        .route("/files/{id}/delete", get(download).post(delete))
-        .route("/files/{id}/links", get(download).post(create_link))
+        .route("/files/{id}/{name}", any(download).layer(other_sites.clone()))
+        .route("/files/{id}/share", get(download).post(share).layer(other_sites.clone()))
+        .route("/files/{id}/unshare", get(download).post(unshare).layer(other_sites.clone()))
+        .route("/files/{id}/delete", get(download).post(delete).layer(other_sites.clone()))
+        .route("/files/{id}/links", get(download).post(create_link).layer(other_sites))
         .route("/d/{token}", get(link).post(redeem))
         // The gate answers other methods than GET and HEAD here too.
         .route("/d/{token}/file", any(leased))
@@ -42,7 +45,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .method_not_allowed_fallback(async || refusal(StatusCode::METHOD_NOT_ALLOWED, ""))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), refuse_misdirected))
-        .layer(middleware::map_request(linger::keep_reading))
+        .layer(middleware::from_fn(linger::keep_reading))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), log::log))
         .with_state(site);
     match guard {
@@ -67,26 +70,13 @@ async fn download(
     }
 }
 
-async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor) -> Page {
-    site.home(&visitor).await
+async fn home(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, RawQuery(query): RawQuery) -> Page {
+    site.home(&visitor, query.as_deref()).await
 }
 
 async fn upload(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, request: Request) -> Page {
-    let user = match site.admit_upload(visitor, announced(request.headers())) {
-        Ok(user) => user,
-        Err(page) => return page,
-    };
-    let Ok(mut form) = Multipart::from_request(request, &()).await else { return site.upload_without_file() };
-    // Limited too: what never comes to a part would be collected for ever.
-    while let Ok(Ok(Some(part))) = timeout(site.patience(), form.next_field()).await {
-        if part.name() == Some("file") {
-            // Taken apart by the site: browsers, curl and axum's parser differ about quotes in names.
-            let disposition = part.headers().get(CONTENT_DISPOSITION).cloned();
-            let disposition = disposition.as_ref().map_or(&b""[..], |value| value.as_bytes());
-            return site.upload(&user, disposition, part).await;
-        }
-    }
-    site.upload_without_file()
+    let (parts, body) = request.into_parts();
+    site.upload(&visitor, &parts.headers, body.into_data_stream()).await
 }
 
 pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -100,6 +90,15 @@ async fn share(
     SmallForm(form): SmallForm,
 ) -> Page {
     site.share(&visitor, &id, form).await
+}
+
+async fn unshare(
+    State(site): State<Arc<Site>>,
+    Visitor(visitor): Visitor,
+    Id(id): Id,
+    SmallForm(form): SmallForm,
+) -> Page {
+    site.unshare(&visitor, &id, form).await
 }
 
 async fn delete(State(site): State<Arc<Site>>, Visitor(visitor): Visitor, Id(id): Id) -> Page {

@@ -11,8 +11,6 @@
   const limit = Number(form.dataset.maxUpload);
   let busy = false;
 
-  input.multiple = true;
-
   // What the server's page says, as plain text.
   const detail = (markup) =>
     new DOMParser().parseFromString(markup, "text/html").getElementById("detail")?.textContent;

@@ -1,5 +1,6 @@
 //! [`Drain`]: the end of the demo, which running requests may outlive for a while.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -15,6 +16,8 @@ use crate::{Page, Site, refusal};
 pub(crate) struct Drain {
     running: watch::Sender<usize>,
     begun: watch::Sender<bool>,
+    /// Clients come to this process for as long as it listens: the next one has another socket.
+    turns_away: AtomicBool,
     longest: Duration,
 }
 
@@ -30,7 +33,12 @@ impl Drop for InProgress {
 
 impl Drain {
     pub(crate) fn new(longest: Duration) -> Self {
-        Self { running: watch::Sender::new(0), begun: watch::Sender::new(false), longest }
+        Self {
+            running: watch::Sender::new(0),
+            begun: watch::Sender::new(false),
+            turns_away: AtomicBool::new(false),
+            longest,
+        }
     }
 }
 
@@ -46,7 +54,7 @@ impl Site {
     #[must_use]
     pub fn turned_away(&self, path: &str) -> Option<Page> {
         let moves_files = path.starts_with("/files/") || path.starts_with("/d/") || path == "/upload";
-        if !moves_files || !*self.drain.begun.borrow() {
+        if !moves_files || !self.drain.turns_away.load(Ordering::Relaxed) {
             return None;
         }
         let mut page = refusal(StatusCode::SERVICE_UNAVAILABLE, "The site is restarting. Please try again.");
@@ -56,7 +64,7 @@ impl Site {
 
     /// `GET /readyz`: whether a load balancer is to send requests here.
     pub async fn ready(&self) -> Page {
-        if *self.drain.begun.borrow() {
+        if self.drain.turns_away.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
         }
         match self.store.answers().await {
@@ -67,13 +75,15 @@ impl Site {
 
     /// Ready once the demo is told to end and no request is in progress, or `--drain` seconds after.
     ///
-    /// With `inherited`, ready at once when told: the next process takes new requests from the same socket.
+    /// With `inherited`, ready at once when told: the next process takes new requests from the same socket. Requests that this
+    /// process has accepted are served, for the client did not choose between the two.
     pub async fn drained(&self, told: impl Future<Output = ()>, inherited: bool) {
         told.await;
         self.drain.begun.send_replace(true);
         if inherited {
             return;
         }
+        self.drain.turns_away.store(true, Ordering::Relaxed);
         let mut running = self.drain.running.subscribe();
         // Only this site sends, so the wait cannot fail.
         let _ = timeout(self.drain.longest, running.wait_for(|running| *running == 0)).await;

@@ -1,7 +1,5 @@
-//! Listing, uploading, sharing and deleting files. Downloading is the gate's work.
+//! Listing, sharing and deleting files. Downloading is the gate's work.
 
-use bytes::Bytes;
-use futures_util::Stream;
 use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use secure_download::{Body, Refusal, RequestHead};
@@ -9,76 +7,33 @@ use secure_download::{Body, Refusal, RequestHead};
 use crate::account::out_of_order;
 use crate::pages::{self, FileEntry, FilesPage};
 use crate::store::{FileRow, User};
-use crate::upload::{ReceiveError, StoreFileError, receive};
-use crate::{FORM_LIMIT, Form, Page, Site, log_failure, redirect, refusal};
+use crate::{Form, Page, Site, redirect, refusal};
 
 impl Site {
-    /// Answers `GET /`.
-    pub async fn home(&self, visitor: &Option<User>) -> Page {
+    /// Answers `GET /`. The query may name a `page`, from 1.
+    pub async fn home(&self, visitor: &Option<User>, query: Option<&str>) -> Page {
         let Some(user) = visitor else { return redirect("/login") };
-        let Ok(files) = self.store.files_of(user.id).await else { return out_of_order() };
+        let Some(page) = page_number(query) else {
+            return refusal(StatusCode::BAD_REQUEST, "The pages of the list are numbered from 1.");
+        };
+        let Ok((files, goes_on)) = self.store.files_of(user.id, page - 1).await else {
+            return out_of_order();
+        };
+        if files.is_empty() && page > 1 {
+            return refusal(StatusCode::NOT_FOUND, "The list has no such page.");
+        }
         pages::files(&FilesPage {
             user: user.name.clone(),
             files: files.into_iter().map(|file| FileEntry::new(file, user)).collect(),
+            page,
+            newer: (page > 1).then(|| page - 1),
+            older: goes_on.then(|| page.saturating_add(1)),
             strategy: self.strategy,
             downloads: self.traffic.downloads(),
             sent: pages::size(self.traffic.bytes()),
             max_upload: self.max_upload,
             max_upload_text: pages::size(self.max_upload),
         })
-    }
-
-    /// Who uploads, unless it can be told before anything is read that the upload must be refused. `announced` is the
-    /// length of the whole request body, if the request says it.
-    ///
-    /// # Errors
-    /// The page to answer with.
-    pub fn admit_upload(&self, visitor: Option<User>, announced: Option<u64>) -> Result<User, Page> {
-        // The form around the file is short.
-        let most = self.max_upload.saturating_add(FORM_LIMIT as u64);
-        match visitor {
-            None => Err(sign_in_first()),
-            Some(_) if announced.is_some_and(|announced| announced > most) => Err(self.too_large()),
-            Some(user) => Ok(user),
-        }
-    }
-
-    /// Answers `POST /upload` with the part of the form whose name is `file`: its `Content-Disposition` and its
-    /// content. Nothing stays of a file that does not arrive as a whole.
-    pub async fn upload<E>(
-        &self,
-        user: &User,
-        content_disposition: &[u8],
-        chunks: impl Stream<Item = Result<Bytes, E>>,
-    ) -> Page {
-        let received = match receive(&self.media, content_disposition, chunks, self.stall).await {
-            Ok(received) => received,
-            Err(error) => return self.refuse_received(&error),
-        };
-        // Everything is here, so it is stored even if the client does not wait for the answer.
-        let (store, media, owner) = (self.store.clone(), self.media.clone(), user.id);
-        let stored = tokio::spawn(async move {
-            let file = received.finish().await?;
-            let key = file.key.clone();
-            // The row comes last: what is listed is complete.
-            let added = store.add_file(owner, file).await;
-            if added.is_err() {
-                media.remove(&key).await;
-            }
-            Ok::<_, StoreFileError>(added.is_ok())
-        });
-        match stored.await {
-            Ok(Ok(true)) => redirect("/"),
-            Ok(Ok(false)) => out_of_order(),
-            Ok(Err(error)) => self.refuse_received(&error.into()),
-            Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, ""),
-        }
-    }
-
-    /// Answers an upload whose form is broken, or holds no part named `file`.
-    #[must_use]
-    pub fn upload_without_file(&self) -> Page {
-        refusal(StatusCode::BAD_REQUEST, "The upload held no file. Please choose one and try again.")
     }
 
     /// Answers `POST /files/{id}/share`. What is wrong with the form matters only to the owner.
@@ -100,6 +55,43 @@ impl Site {
             Ok(None) => refusal(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "There is nobody of that name here. Please check the spelling; the file was not shared.",
+            ),
+            Err(_) => out_of_order(),
+        }
+    }
+
+    /// Answers `POST /files/{id}/unshare`: the owner takes the file back from another user, or another user takes it off the
+    /// own list.
+    pub async fn unshare(&self, visitor: &Option<User>, id: &str, form: Result<Form, Page>) -> Page {
+        let Some(user) = visitor else { return sign_in_first() };
+        let file = match self.store.file(id).await {
+            Ok(Some(file)) => file,
+            Ok(None) => return refusal(StatusCode::NOT_FOUND, ""),
+            Err(_) => return out_of_order(),
+        };
+        let is_owner = file.owner == user.id;
+        if !is_owner {
+            match self.store.is_shared(id, user.id).await {
+                Ok(true) => {}
+                Ok(false) => return refusal(StatusCode::NOT_FOUND, ""),
+                Err(_) => return out_of_order(),
+            }
+        }
+        let form = match form {
+            Ok(form) => form,
+            Err(page) => return page,
+        };
+        let Some(name) = form.get("with").map(str::trim).filter(|name| !name.is_empty()) else {
+            return refusal(StatusCode::BAD_REQUEST, "Please say from whom to take the file.");
+        };
+        if !is_owner && name != user.name {
+            return refusal(StatusCode::FORBIDDEN, "Only its owner can take the file from somebody else.");
+        }
+        match self.store.unshare(&file.id, name).await {
+            Ok(true) => redirect("/"),
+            Ok(false) => refusal(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "There is nobody of that name here. Please check the spelling; nothing was changed.",
             ),
             Err(_) => out_of_order(),
         }
@@ -132,26 +124,14 @@ impl Site {
             Err(_) => Err(out_of_order()),
         }
     }
+}
 
-    fn refuse_received(&self, error: &ReceiveError) -> Page {
-        match error {
-            ReceiveError::Nothing => self.upload_without_file(),
-            ReceiveError::Stalled => refusal(StatusCode::REQUEST_TIMEOUT, ""),
-            ReceiveError::Broken => refusal(StatusCode::BAD_REQUEST, ""),
-            ReceiveError::Store(StoreFileError::TooLarge) => self.too_large(),
-            ReceiveError::Store(error) => {
-                log_failure("an upload was not stored", error);
-                refusal(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "The file could not be stored. Please try again later.",
-                )
-            }
-        }
-    }
-
-    fn too_large(&self) -> Page {
-        let detail = format!("A file may have at most {}.", pages::size(self.max_upload));
-        refusal(StatusCode::PAYLOAD_TOO_LARGE, &detail)
+/// The page that a query names: the first, unless it says otherwise.
+fn page_number(query: Option<&str>) -> Option<u32> {
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    match pairs.find(|(name, _)| name == "page") {
+        None => Some(1),
+        Some((_, number)) => number.parse().ok().filter(|number| *number > 0),
     }
 }
 
@@ -171,7 +151,7 @@ impl Site {
     }
 }
 
-fn sign_in_first() -> Page {
+pub(crate) fn sign_in_first() -> Page {
     let mut page = refusal(StatusCode::UNAUTHORIZED, "");
     page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Session realm=\"downloads\""));
     page

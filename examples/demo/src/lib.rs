@@ -8,6 +8,7 @@
 mod account;
 mod arrival;
 mod assets;
+mod audit;
 mod bucket;
 mod cross_site;
 mod descriptors;
@@ -27,6 +28,7 @@ mod page;
 mod pages;
 mod passwords;
 mod path;
+mod private;
 mod proxy;
 mod public_url;
 mod rules;
@@ -39,6 +41,7 @@ mod store;
 pub mod suite;
 mod turns;
 mod upload;
+mod uploads;
 
 pub use self::descriptors::raise_descriptor_limit;
 pub use self::drain::InProgress;

@@ -69,6 +69,12 @@ pub struct Options {
     /// The largest upload
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
     pub max_upload: u64,
+    /// What one user may store, samples aside
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 30)]
+    pub quota: u64,
+    /// Append the audit log to this file: a line of JSON for each event
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
     /// Cut a client that takes or sends nothing for so long
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub stall_seconds: NonZeroU64,
@@ -250,7 +256,7 @@ impl Options {
                     .to_owned(),
             );
         }
-        let proxied = behind_proxy.then(|| ("--proxy-listen", Listen::Tcp(self.proxy_listen)));
+        let proxied = behind_proxy.then_some(("--proxy-listen", Listen::Tcp(self.proxy_listen)));
         for (option, listen) in std::iter::once(("--listen", self.listen.clone())).chain(proxied) {
             self.check_users(option, &listen)?;
         }

@@ -2,9 +2,11 @@
 
 use askama::Template;
 use http::StatusCode;
+use secure_download::safe_filename;
 
 use crate::page::html;
 use crate::store::{ListedFile, User};
+use crate::upload::is_shown;
 use crate::{Page, log_failure, next, path};
 
 /// The page with the list of files.
@@ -13,6 +15,10 @@ use crate::{Page, log_failure, next, path};
 pub(crate) struct FilesPage {
     pub(crate) user: String,
     pub(crate) files: Vec<FileEntry>,
+    /// The number of this page of the list, and of its neighbours.
+    pub(crate) page: u32,
+    pub(crate) newer: Option<u32>,
+    pub(crate) older: Option<u32>,
     pub(crate) strategy: &'static str,
     pub(crate) downloads: u64,
     pub(crate) sent: String,
@@ -34,7 +40,7 @@ pub(crate) struct FileEntry {
     created: String,
     owner: String,
     is_own: bool,
-    shared_with: String,
+    shared_with: Vec<String>,
     has_thumbnail: bool,
     has_preview: bool,
 }
@@ -78,26 +84,24 @@ const LARGEST_THUMBNAIL: u64 = 8 << 20;
 
 impl FileEntry {
     pub(crate) fn new(listed: ListedFile, reader: &User) -> Self {
-        let ListedFile { file, owner_name, shared_with, age, created } = listed;
+        let ListedFile { file, owner_name, shared_with, age, created, .. } = listed;
         let essence = file.content_type.split(';').next().unwrap_or_default();
-        let is_picture = is_raster_image(essence);
+        let is_picture = essence.starts_with("image/") && is_shown(essence);
         Self {
-            segment: path::segment(&file.name),
-            kind: kind(essence, &file.name),
-            badge: badge(essence, &file.name),
+            segment: path::segment(&safe_filename(&file.name)),
+            kind: kind(essence, &safe_filename(&file.name)),
+            badge: badge(essence, &safe_filename(&file.name)),
             has_thumbnail: is_picture && file.size <= LARGEST_THUMBNAIL,
-            has_preview: is_picture
-                || matches!(essence, "text/plain" | "application/pdf")
-                || essence.starts_with("audio/")
-                || essence.starts_with("video/"),
+            has_preview: is_shown(essence),
             size: size(file.size),
             age: age_text(age),
             created,
             owner: owner_name,
             is_own: file.owner == reader.id,
-            shared_with: shared_with.join(", "),
+            shared_with,
             id: file.id,
-            name: visible(&file.name),
+            // As a browser saves it: nothing in it is invisible, or hides what stands behind it.
+            name: safe_filename(&file.name),
         }
     }
 }
@@ -120,7 +124,7 @@ pub(crate) fn link() -> Page {
 
 /// Renders the new link of a file for its maker. `origin` stands before its path.
 pub(crate) fn link_made(name: &str, origin: &str, token: &str) -> Page {
-    render(StatusCode::OK, &LinkMadePage { name: &visible(name), origin, token })
+    render(StatusCode::OK, &LinkMadePage { name: &safe_filename(name), origin, token })
 }
 
 /// A page that says what went wrong, with the common text of `status` if `detail` is empty.
@@ -191,19 +195,6 @@ fn render(status: StatusCode, page: &impl Template) -> Page {
     }
 }
 
-fn is_raster_image(essence: &str) -> bool {
-    matches!(essence, "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/avif" | "image/bmp")
-}
-
-/// A name in which every character shows: one that reverses the text could hide the true ending.
-fn visible(name: &str) -> String {
-    let is_hidden = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-    };
-    name.chars().map(|character| if is_hidden(character) { '\u{fffd}' } else { character }).collect()
-}
-
 /// What a person calls this type.
 fn kind(essence: &str, name: &str) -> String {
     let common = match essence {
@@ -222,7 +213,10 @@ fn kind(essence: &str, name: &str) -> String {
     let (top, subtype) = essence.split_once('/').unwrap_or((essence, ""));
     let subtype = subtype.rsplit(['.', '+']).next().unwrap_or(subtype).trim_start_matches("x-");
     match top {
-        "image" | "audio" | "video" => format!("{} {top}", subtype.to_uppercase()),
+        "image" | "audio" | "video" => match ending(name) {
+            Some(ending) => format!("{ending} {top}"),
+            None => format!("{} {top}", subtype.to_uppercase()),
+        },
         // Longer names of types mean nothing to a person.
         _ => ending(name).map_or_else(|| "File".to_owned(), |ending| format!("{ending} file")),
     }
@@ -317,7 +311,9 @@ mod tests {
         for (essence, name, called, shown) in [
             ("text/plain", "a", "Text", "TXT"),
             ("audio/flac", "a.flac", "FLAC audio", "♪"),
-            ("video/x-matroska", "a.mkv", "MATROSKA video", "▶"),
+            ("video/x-matroska", "a.mkv", "MKV video", "▶"),
+            ("image/x-nikon-nef", "a.nef", "NEF image", "IMG"),
+            ("audio/ogg", "a", "OGG audio", "♪"),
             (word, "a.docx", "DOCX file", "DOCX"),
             ("application/octet-stream", "a.b.json5", "JSON5 file", "•"),
             ("application/octet-stream", "a", "File", "•"),
@@ -329,8 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_hide_their_ending_or_become_markup() {
-        assert_eq!(visible("a\u{202e}fdp.exe\r\n"), "a\u{fffd}fdp.exe\u{fffd}\u{fffd}");
+    fn text_never_becomes_markup() {
         let markup = refusal_markup(StatusCode::BAD_REQUEST, "<script>'\"&");
         assert!(!markup.contains("<script>'") && markup.contains("&#60;script&#62;"), "{markup}");
     }

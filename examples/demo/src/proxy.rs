@@ -12,7 +12,8 @@ use secure_download::{
 };
 
 use crate::kept_key;
-use crate::options::{Options, ProxyName};
+use crate::options::{Options, ProxyName, StrategyName};
+use crate::private::{self, Access};
 use crate::site::StartError;
 
 /// The module that lets nginx take headers away by wildcard, where Debian's package puts it.
@@ -55,7 +56,9 @@ impl Agreement {
 
     fn open(data: &Path, proxy: ProxyName, source: Source) -> Result<Self, StartError> {
         let folder = data.join("proxy");
-        fs::create_dir_all(&folder).map_err(|error| problem(&error))?;
+        fs::create_dir_all(&folder)
+            .and_then(|()| private::close_folder(&folder))
+            .map_err(|error| problem(&error))?;
         let folder = folder.canonicalize().map_err(|error| problem(&error))?;
         let key = kept_key::load_or_create(&data.join("proxy.key")).map_err(|error| problem(&error))?;
         let mut half = [0; 32];
@@ -100,7 +103,8 @@ impl Agreement {
             let media = Path::new(mapping.roots()[0].folder());
             let closed =
                 |folder: &&Path| fs::metadata(folder).is_ok_and(|data| data.permissions().mode() & 1 == 0);
-            if let Some(folder) = media.ancestors().find(closed) {
+            // Into the folder of files their group lets them.
+            if let Some(folder) = media.ancestors().skip(1).find(closed) {
                 return Err(StartError::new(format!(
                     "started by root, {} runs as {account}, which may not enter {}: open it, or choose another --data",
                     self.proxy.command().0,
@@ -127,7 +131,7 @@ impl Agreement {
             None => config,
         };
         let file = folder.join(self.proxy.file_name());
-        let text = config.render();
+        let text = without_requests_in_logs(&config.render());
         write_private(&file, &text)
             .map_err(|error| StartError::new(format!("cannot write {}: {error}", file.display())))?;
         let (program, arguments) = self.proxy.command();
@@ -140,7 +144,12 @@ impl Agreement {
                 )
                 .as_bytes(),
             );
-            return Ok(Proxy { address, child: None, name: self.proxy });
+            return Ok(Proxy {
+                address,
+                child: None,
+                #[cfg(unix)]
+                name: self.proxy,
+            });
         }
         let Some(path) = find(program) else {
             return Err(StartError::new(format!(
@@ -164,7 +173,12 @@ impl Agreement {
             .stderr(output.1)
             .spawn()
             .map_err(|error| StartError::new(format!("cannot start {program}: {error}")))?;
-        let mut proxy = Proxy { address, child: Some(child), name: self.proxy };
+        let mut proxy = Proxy {
+            address,
+            child: Some(child),
+            #[cfg(unix)]
+            name: self.proxy,
+        };
         if proxy.listens() {
             return Ok(proxy);
         }
@@ -196,6 +210,7 @@ fn bound_to_this_process(program: &Path) -> Command {
 pub struct Proxy {
     address: SocketAddr,
     child: Option<Child>,
+    #[cfg(unix)]
     name: ProxyName,
 }
 
@@ -329,6 +344,38 @@ fn worker_account(proxy: ProxyName) -> Option<&'static str> {
 /// The address itself, or with a free port if it asks for any.
 fn free(address: SocketAddr) -> io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
+}
+
+/// Whom the data folder must be open to, beside this process.
+pub(crate) fn access(options: &Options) -> Result<Access, StartError> {
+    let hands_off = options.strategy == StrategyName::Accel && !options.mask;
+    match options.proxy.filter(|_| hands_off).and_then(worker_account) {
+        Some(account) if account != "root" => Access::for_workers(account).map_err(|error| problem(&error)),
+        _ => Ok(Access::default()),
+    }
+}
+
+/// Access logs, and errors of single requests with their lines and `Referer`, would keep the tokens of links, which are good for
+/// as long as the link. The demo logs each request without.
+fn without_requests_in_logs(configuration: &str) -> String {
+    let mut text = String::with_capacity(configuration.len());
+    for line in configuration.lines() {
+        let statement = line.trim_start();
+        let indent = &line[..line.len() - statement.len()];
+        let line = match statement {
+            _ if statement.starts_with("error_log ") => line.replace(" warn;", " crit;"),
+            "LogLevel warn" => "LogLevel crit".to_owned(),
+            _ if !statement.contains("/access.log\"") => line.to_owned(),
+            _ if statement.starts_with("access_log ") => format!("{indent}access_log off;"),
+            // Caddy.
+            _ if statement.starts_with("output ") => format!("{indent}output discard"),
+            // Apache and lighttpd have none unless it is named.
+            _ => continue,
+        };
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
 }
 
 /// The configuration holds the secret.

@@ -8,9 +8,10 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
 use secure_download::links::{LinkAuthorizer, LinkBearer, Links};
+use secure_download::observe::JsonLines;
 use secure_download::{
     Authorizer, BoxError, Catalog, Concurrency, ContentPolicy, Decision, DeliveryStrategy, Denial, Download,
-    Event, FileKey, Gate, Outcome, Record, RefusalPage, Terms, authorize_with, signed_in,
+    Event, FileKey, Gate, Observer, Outcome, Record, RefusalPage, Terms, authorize_with, signed_in,
 };
 
 use crate::page::page_policy;
@@ -31,7 +32,10 @@ pub struct StoredFile {
 
 impl Record for StoredFile {
     fn download(&self) -> Download {
-        Download::new(self.key.clone()).filename(&self.row.name).content_type(&self.row.content_type)
+        let download = Download::new(self.key.clone());
+        let download = download.filename(&self.row.name).content_type(&self.row.content_type);
+        // Checked while it was uploaded. Without a charset, browsers show UTF-8 wrongly.
+        if self.row.is_utf8 { download.text_is_utf8() } else { download }
     }
 }
 
@@ -64,18 +68,19 @@ pub(crate) fn gate(
     store: &Store,
     strategy: impl DeliveryStrategy + 'static,
     options: &Options,
-    traffic: Arc<Traffic>,
+    watch: Watch,
 ) -> Gate<Option<User>, StoredFile> {
     let per_user = |user: &Option<User>| user.as_ref().map_or_else(String::new, |user| user.id.to_string());
     Gate::builder(store.clone())
         .authorizer(signed_in(owner_or_shared(store.clone(), options)))
+        .subject_label(|user: &Option<User>| user.as_ref().map_or("anonymous", |user| &user.name).into())
         .strategy(strategy)
         .content_policy(ContentPolicy::new().inline_pdf())
         .concurrency(
             Concurrency::new(options.max_downloads).per_subject(options.max_downloads_per_user, per_user),
         )
         .refusals(refusal_page)
-        .observer(move |event: &Event<'_>| traffic.observe(event))
+        .observer(watch)
         .build()
 }
 
@@ -85,7 +90,7 @@ pub(crate) fn link_gate(
     strategy: impl DeliveryStrategy + 'static,
     options: &Options,
     links: Links,
-    traffic: Arc<Traffic>,
+    watch: Watch,
 ) -> Gate<Option<LinkBearer>, StoredFile> {
     let users = store.clone();
     let issuer = move |id: &str| {
@@ -95,6 +100,10 @@ pub(crate) fn link_gate(
     let rule = owner_or_shared(store.clone(), options);
     Gate::builder(store.clone())
         .authorizer(LinkAuthorizer::new(|file: &StoredFile| file.row.id.as_str().into(), rule, issuer))
+        .subject_label(|bearer: &Option<LinkBearer>| match bearer {
+            Some(bearer) => format!("link {}", bearer.claims().id()).into(),
+            None => "no link".into(),
+        })
         .strategy(strategy)
         .usage_limit(links)
         .content_policy(ContentPolicy::new().inline_pdf())
@@ -105,7 +114,7 @@ pub(crate) fn link_gate(
             },
         ))
         .refusals(refusal_page)
-        .observer(move |event: &Event<'_>| traffic.observe(event))
+        .observer(watch)
         .build()
 }
 
@@ -114,6 +123,32 @@ fn refusal_page(status: StatusCode) -> RefusalPage {
     RefusalPage::html(refusal_markup(status, ""))
         .header(CONTENT_SECURITY_POLICY, page_policy())
         .header(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))
+}
+
+/// What looks on: the page's counters, and the audit log if there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    traffic: Arc<Traffic>,
+    log: Option<JsonLines>,
+}
+
+impl Watch {
+    pub(crate) fn new(traffic: Arc<Traffic>, log: Option<JsonLines>) -> Self {
+        Self { traffic, log }
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&self, event: &Event<'_>) {
+        self.traffic.observe(event);
+        if let Some(log) = &self.log {
+            log.observe(event);
+        }
+    }
+
+    fn ready(&self) -> Result<(), BoxError> {
+        self.log.as_ref().map_or(Ok(()), Observer::ready)
+    }
 }
 
 /// What was delivered since the start, for the page to tell.

@@ -42,8 +42,8 @@ pub(crate) async fn add_on_first_run(
     for (owner, (name, bytes)) in all {
         let mut incoming = media.begin().await?;
         incoming.write(Bytes::from_static(bytes)).await?;
-        let file = incoming.finish(name.to_owned()).await?;
-        store.add_file(owner.id, file).await?;
+        let file = incoming.end(Some(name.to_owned())).await?.finish().await?;
+        store.add_sample(owner.id, file).await?;
     }
     Ok(())
 }

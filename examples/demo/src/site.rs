@@ -14,13 +14,14 @@ use crate::drain::Drain;
 use crate::options::{ProxyName, StrategyName};
 use crate::page;
 use crate::passwords::Passwords;
+use crate::private::Access;
 use crate::proxy::{Agreement, Proxy};
-use crate::rules::{self, StoredFile, Traffic};
+use crate::rules::{self, StoredFile, Traffic, Watch};
 use crate::samples;
 use crate::session::SessionCookie;
 use crate::store::{Store, User};
-use crate::upload::Media;
-use crate::{Options, PublicUrl, kept_key, links, public_url};
+use crate::upload::{Media, Quota};
+use crate::{Options, PublicUrl, audit, kept_key, links, proxy, public_url};
 
 /// Pages, storage and rules of one demo.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Site {
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) strategy: &'static str,
     pub(crate) max_upload: u64,
+    pub(crate) quota: Quota,
     pub(crate) stall: Duration,
     pub(crate) drain: Drain,
     pub(crate) links: Links,
@@ -55,6 +57,14 @@ impl Site {
         let failed = |error: &dyn std::fmt::Display| {
             StartError::new(format!("cannot use the data folder {}: {error}", folder.display()))
         };
+        let access = proxy::access(options)?;
+        access.open_data_folder(folder).map_err(|error| failed(&error))?;
+        let log = options.audit.as_deref().map(|file| {
+            audit::open(file).map_err(|error| {
+                StartError::new(format!("cannot write the audit log {}: {error}", file.display()))
+            })
+        });
+        let log = log.transpose()?;
         let bucket = if options.mask || options.strategy == StrategyName::Presign {
             let opened = Bucket::open(options).await;
             let opened =
@@ -68,7 +78,8 @@ impl Site {
         }
         // What a bucket shall hold is collected beside it.
         let media_folder = folder.join(if bucket.is_some() { "incoming" } else { "media" });
-        let media = Media::open(&media_folder, options.max_upload, bucket.clone());
+        let access = if bucket.is_some() { Access::default() } else { access };
+        let media = Media::open(&media_folder, access, bucket.clone());
         let media = media.map_err(|error| failed(&error))?;
         let store = Store::open(&folder.join("demo.db")).map_err(|error| failed(&error))?;
         let link_key = kept_key::load_or_create(&folder.join("links.key")).map_err(|error| failed(&error))?;
@@ -99,18 +110,20 @@ impl Site {
         let delivery = Delivery::choose(options, bucket.as_deref(), &media_folder, agreement.as_ref())?;
         let Delivery { name, strategy, guard } = delivery;
         let traffic = Arc::<Traffic>::default();
+        let watch = Watch::new(Arc::clone(&traffic), log);
         Ok(Self {
             strategy: name,
             guard,
             agreement,
-            gate: rules::gate(&store, Arc::clone(&strategy), options, Arc::clone(&traffic)),
-            link_gate: rules::link_gate(&store, strategy, options, links.clone(), Arc::clone(&traffic)),
+            gate: rules::gate(&store, Arc::clone(&strategy), options, watch.clone()),
+            link_gate: rules::link_gate(&store, strategy, options, links.clone(), watch),
             links,
             traffic,
             store,
             media,
             passwords,
             max_upload: options.max_upload,
+            quota: Quota::new(options.quota),
             stall: Duration::from_secs(options.stall_seconds.get()),
             drain: Drain::new(Duration::from_secs(options.drain)),
             session_cookie: SessionCookie::new(&cookie_id, options.is_https()),

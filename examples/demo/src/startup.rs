@@ -14,7 +14,7 @@ use clap::Parser as _;
 use tokio::signal;
 use tokio::sync::watch;
 
-use crate::{Options, Proxy, Site, StartError, raise_descriptor_limit};
+use crate::{Options, Proxy, Site, StartError, audit, private, raise_descriptor_limit};
 
 /// The `main` of the application `program`: reads the command line, lets `serve` do the work until it is stopped, and says
 /// what went wrong.
@@ -37,7 +37,10 @@ pub fn run(program: &str, serve: impl FnOnce(&Options) -> Result<(), Box<dyn Err
         return misused(problem);
     }
     raise_descriptor_limit();
-    match serve(&options) {
+    private::close_new_files();
+    let served = serve(&options);
+    audit::flush();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{program}: {error}");

@@ -1,7 +1,10 @@
 //! One connection, from its first byte to its end.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::HttpBody;
@@ -24,7 +27,7 @@ use super::prefixed::{Prefixed, Protocol};
 /// What one HTTP/1 connection may buffer. The head of a request must fit in, or is answered with 431.
 pub(super) const BUFFER: usize = 16 * 1024;
 
-/// How long a client that has just connected may take for its first byte once the server is told to end.
+/// How long a client that has just connected may take for its first request once the server is told to end.
 const LATE_START: Duration = Duration::from_secs(1);
 
 /// What the whole server does, one after the other.
@@ -79,7 +82,7 @@ pub(super) async fn run<S, B>(
 /// Ready when the server is told to end, and a client that has just connected had its chance.
 async fn late(stage: &mut watch::Receiver<Stage>) {
     if stage.wait_for(|stage| *stage != Stage::Serving).await.is_err() {
-        return std::future::pending().await;
+        return pending().await;
     }
     tokio::select! {
         () = sleep(LATE_START) => {}
@@ -90,7 +93,7 @@ async fn late(stage: &mut watch::Receiver<Stage>) {
 /// Ready when the server reaches `awaited`. Never, if the server was dropped: then connections go on.
 pub(super) async fn told(stage: &mut watch::Receiver<Stage>, awaited: Stage) {
     if stage.wait_for(|stage| *stage >= awaited).await.is_err() {
-        std::future::pending::<()>().await;
+        pending::<()>().await;
     }
 }
 
@@ -111,18 +114,31 @@ async fn serve_http1<S, B>(
         .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout);
+    let asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&asked);
     let service = service_fn(move |request| {
+        asks.store(true, Ordering::Relaxed);
         let app = app.clone();
         async move { Ok::<_, Infallible>(app.answer(request).await) }
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     // How a connection ends, its client knows best.
     tokio::select! {
+        // In this order: hyper closes a connection that is told to end before it has read anything.
+        biased;
         _ = connection.as_mut() => return,
         () = told(&mut stage, Stage::Finishing) => connection.as_mut().graceful_shutdown(),
     }
+    // hyper waits for the rest of a connection's first head as for a running request.
+    let never_asks = async {
+        sleep(LATE_START).await;
+        if asked.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
     tokio::select! {
         _ = connection => {}
         () = told(&mut stage, Stage::Over) => {}
+        () = never_asks => {}
     }
 }

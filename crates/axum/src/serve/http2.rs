@@ -23,6 +23,9 @@ use super::streams::{Found, Streams};
 /// What one stream may have waiting in the connection: one chunk of a large file.
 const SEND_BUFFER: usize = 64 * 1024;
 
+/// How long a client without an open request may take to close its connection once the server is told to end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 pub(super) async fn serve<S, B>(
     stream: Prefixed,
     app: App<S>,
@@ -51,6 +54,8 @@ pub(super) async fn serve<S, B>(
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut busy_at = Instant::now();
     let mut next = Stage::Finishing;
+    // A client that was told that the connection ends, and stays.
+    let mut patience_when_idle = settings.header_timeout.saturating_mul(2);
     loop {
         tokio::select! {
             _ = connection.as_mut() => return,
@@ -59,6 +64,9 @@ pub(super) async fn serve<S, B>(
                 Stage::Serving | Stage::Finishing => {
                     next = Stage::Over;
                     connection.as_mut().graceful_shutdown();
+                    busy_at = Instant::now();
+                    patience_when_idle = FAREWELL;
+                    looks.reset_after(FAREWELL);
                 }
             },
             now = looks.tick() => match streams.reset_stalled() {
@@ -66,8 +74,7 @@ pub(super) async fn serve<S, B>(
                 Found::Stuck => return,
                 Found::Idle => {
                     let idle = now - busy_at;
-                    if idle >= settings.header_timeout.saturating_mul(2) {
-                        // It was told, and stays.
+                    if idle >= patience_when_idle {
                         return;
                     }
                     if idle >= settings.header_timeout {

@@ -5,7 +5,7 @@
 //! longer than [`Patience`] allows is reset from outside.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -41,8 +41,10 @@ struct Stream {
     waiting: AtomicU64,
     /// Bytes that left.
     taken: AtomicU64,
-    /// Milliseconds from `begun` to the last byte that left, or to the first that waits.
+    /// Milliseconds from `begun` to the last progress, or to the first byte that waits.
     progress: AtomicU64,
+    /// Bytes that left since.
+    left_since: AtomicUsize,
 }
 
 /// What a look at all streams found.
@@ -69,6 +71,7 @@ impl Streams {
             waiting: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             progress: AtomicU64::new(0),
+            left_since: AtomicUsize::new(0),
         });
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         list.open.push(Arc::clone(&stream));
@@ -111,6 +114,7 @@ impl Stream {
     }
 
     fn progressed(&self) {
+        self.left_since.store(0, Ordering::Relaxed);
         let millis = self.begun.elapsed().as_millis();
         self.progress.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -124,7 +128,9 @@ impl Stream {
     fn left(&self, bytes: usize) {
         self.waiting.fetch_sub(bytes as u64, Ordering::Relaxed);
         self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.progressed();
+        if self.left_since.fetch_add(bytes, Ordering::Relaxed) + bytes >= Patience::PROGRESS {
+            self.progressed();
+        }
     }
 }
 

@@ -292,10 +292,11 @@ pub(crate) async fn check_hosts(address: SocketAddr) {
     }
 }
 
+/// How many parameters the routes have that a gate refused, and how many they should have.
+type Misrouted = mpsc::UnboundedReceiver<(usize, usize)>;
+
 /// A gate, and which routes it refused: how many parameters they have, and how many they should have.
-pub(crate) fn gate_with_misrouted(
-    media: &Path,
-) -> (Gate<Option<User>, Download>, mpsc::UnboundedReceiver<(usize, usize)>) {
+pub(crate) fn gate_with_misrouted(media: &Path) -> (Gate<Option<User>, Download>, Misrouted) {
     let (sender, misrouted) = mpsc::unbounded_channel();
     let strategy = Stream::local(media).expect("a folder");
     let gate = gate(strategy, Concurrency::new(100), move |event| {
@@ -307,10 +308,7 @@ pub(crate) fn gate_with_misrouted(
 }
 
 /// For a [`gate_with_misrouted`] behind the routes `/files/{id}`, `/files/{id}/{name}`, and both below `/tenants/{tenant}`.
-pub(crate) async fn check_routes(
-    address: SocketAddr,
-    mut misrouted: mpsc::UnboundedReceiver<(usize, usize)>,
-) {
+pub(crate) async fn check_routes(address: SocketAddr, mut misrouted: Misrouted) {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     for (target, status, wrong) in [
         ("/files/small", 200, None),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use secure_download_axum::serve;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -68,6 +68,26 @@ async fn running_downloads_finish() {
     server.await.expect("no panic").expect("no error");
 }
 
+/// The clock runs ahead while all tasks wait.
+#[tokio::test(start_paused = true)]
+async fn connections_without_a_whole_request_hold_nothing_up() {
+    for begun in [
+        &b""[..],
+        b"GET /files/lar",
+        b"GET /files/large HTTP/1.1\r\nHost: a\r\n",
+        b"PRI * HT",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    ] {
+        let Ending { address, end, server, _media } = start(PATIENT).await;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(begun).await.expect("sent");
+        end.send(()).expect("it listens");
+        let started = tokio::time::Instant::now();
+        server.await.expect("no panic").expect("no error");
+        assert!(started.elapsed() < PATIENT / 2, "{}", begun.escape_ascii());
+    }
+}
+
 #[tokio::test]
 async fn the_deadline_cuts_what_is_left() {
     let Ending { address, end, server, _media } = start(Duration::from_millis(200)).await;
@@ -87,5 +107,28 @@ async fn who_connected_before_the_signal_is_served() {
     let server = tokio::spawn(server.into_future());
     let (head, body) = answer(&mut early, true).await;
     assert!(head.starts_with("http/1.1 200 ") && body.len() == LARGE);
+    server.await.expect("no panic").expect("no error");
+}
+
+/// A connection that was accepted before the server was told to end, and whose request comes after.
+#[tokio::test]
+async fn a_first_request_may_come_late() {
+    let Ending { address, end, server, _media } = start(PATIENT).await;
+    let mut connected = Vec::new();
+    for _ in 0..16 {
+        connected.push(TcpStream::connect(address).await.expect("connected"));
+    }
+    // Accepted behind all others, and closed when the server ends.
+    let mut idle = TcpStream::connect(address).await.expect("connected");
+    ask(&mut idle, "GET", "/files/small", "x-user: a\r\n").await;
+    answer(&mut idle, true).await;
+    end.send(()).expect("it listens");
+    assert_eq!(rest_of(idle).await, 0);
+    for stream in &mut connected {
+        ask(stream, "GET", "/files/small", "x-user: a\r\n").await;
+    }
+    for mut stream in connected {
+        assert!(answer(&mut stream, true).await.0.starts_with("http/1.1 200 "));
+    }
     server.await.expect("no panic").expect("no error");
 }

@@ -76,6 +76,26 @@ async fn who_opens_no_window_is_reset_and_makes_room() {
     }
 }
 
+/// A window that opens by one byte now and then is no reading.
+#[tokio::test]
+async fn who_takes_a_byte_now_and_then_is_reset() {
+    let media = media();
+    let (gate, mut outcomes) = capped_gate(media.path(), 2);
+    let (listener, address) = listening(Duration::from_millis(300)).await;
+    tokio::spawn(serve(listener, routes(gate)).into_future());
+    let mut client = connect(address, 1).await;
+    let mut body = get(&mut client, "/files/large").await.into_body();
+    let mut now_and_then = tokio::time::interval(Duration::from_millis(20));
+    let taking = async {
+        while let Some(Ok(_)) = body.frame().await {
+            now_and_then.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENT, taking).await.expect("reset in time");
+    let ended = outcomes.recv().await;
+    assert!(matches!(ended, Some(Outcome::Cut { .. })), "{ended:?}");
+}
+
 /// A stream that reads goes on beside one that does not.
 #[tokio::test]
 async fn one_stalled_stream_costs_no_other() {

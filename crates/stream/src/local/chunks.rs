@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::file::{Checked, OpenFile, ReadNow, ended_early};
+use super::file::{Checked, OpenFile, ended_early};
 use super::recycle::{Recycled, Taken};
 
 /// What a slow reader holds.
@@ -171,12 +171,12 @@ impl Stream for FileChunks {
                 return Poll::Pending;
             };
             match this.file.read_now(this.range.start, &mut buffer) {
-                Ok(ReadNow::Bytes(count)) => match this.file.check() {
+                Ok(Some(count)) => match this.file.check() {
                     Ok(Checked::Same) => return this.hand_out(buffer, count),
                     Ok(Checked::LookUp) => this.on_pool(buffer, Some(count)),
                     Err(error) => return Poll::Ready(Some(Err(error.into()))),
                 },
-                Ok(ReadNow::NotCached) => this.on_pool(buffer, None),
+                Ok(None) => this.on_pool(buffer, None),
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }

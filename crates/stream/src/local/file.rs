@@ -118,14 +118,6 @@ impl Filling {
     }
 }
 
-/// What a read without waiting found.
-pub(super) enum ReadNow {
-    /// So many bytes, none at the end of the file.
-    Bytes(usize),
-    /// The bytes are not at hand: read where waiting is allowed.
-    NotCached,
-}
-
 impl OpenFile {
     /// A body of at most this many bytes is read into one buffer.
     pub(crate) const ONE_BUFFER: u64 = 64 * 1024;
@@ -171,8 +163,8 @@ impl OpenFile {
         let mut filling = Filling::new(parts);
         while let Some((position, gap)) = filling.gap() {
             match self.read_now(position, gap) {
-                Ok(ReadNow::Bytes(count)) => filling.fill(count).map_err(changing)?,
-                Ok(ReadNow::NotCached) => {
+                Ok(Some(count)) => filling.fill(count).map_err(changing)?,
+                Ok(None) => {
                     let read = on_pool(move || {
                         while let Some((position, gap)) = filling.gap() {
                             let count = self.read_waiting(position, gap)?;
@@ -192,18 +184,22 @@ impl OpenFile {
         Ok(filling.buffer.into())
     }
 
-    /// Reads what is at hand.
-    pub(super) fn read_now(&self, offset: u64, buffer: &mut [u8]) -> io::Result<ReadNow> {
+    /// Reads what is at hand: so many bytes, none at the end of the file. `None` if the bytes must be waited for.
+    pub(super) fn read_now(&self, offset: u64, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match &self.reads {
             #[cfg(target_os = "linux")]
-            Reads::AtOnce => read_at(&self.file, buffer, offset).map(ReadNow::Bytes),
+            Reads::AtOnce => read_at(&self.file, buffer, offset).map(Some),
             #[cfg(target_os = "linux")]
             Reads::IfCached { missing } if !missing.load(Ordering::Relaxed) => {
                 read_nowait(&self.file, buffer, offset, missing)
             }
             #[cfg(target_os = "linux")]
-            Reads::IfCached { .. } => Ok(ReadNow::NotCached),
-            Reads::OnPool => Ok(ReadNow::NotCached),
+            Reads::IfCached { .. } => Ok(None),
+            Reads::OnPool => {
+                // Only Linux tells what is at hand.
+                let _ = (offset, buffer);
+                Ok(None)
+            }
         }
     }
 
@@ -329,15 +325,20 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
 
 /// `preadv2(2)` with `RWF_NOWAIT`: what the page cache has, and no waiting.
 #[cfg(target_os = "linux")]
-fn read_nowait(file: &File, buffer: &mut [u8], offset: u64, missing: &AtomicBool) -> io::Result<ReadNow> {
+fn read_nowait(
+    file: &File,
+    buffer: &mut [u8],
+    offset: u64,
+    missing: &AtomicBool,
+) -> io::Result<Option<usize>> {
     use rustix::io::{Errno, ReadWriteFlags, preadv2};
     let mut buffers = [io::IoSliceMut::new(buffer)];
     match preadv2(file, &mut buffers, offset, ReadWriteFlags::NOWAIT) {
-        Ok(count) => Ok(ReadNow::Bytes(count)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(ReadNow::NotCached),
+        Ok(count) => Ok(Some(count)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
             missing.store(true, Ordering::Relaxed);
-            Ok(ReadNow::NotCached)
+            Ok(None)
         }
         Err(error) => Err(error.into()),
     }

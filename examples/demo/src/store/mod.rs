@@ -2,6 +2,7 @@
 
 mod files;
 mod links;
+mod schema;
 mod sessions;
 mod shares;
 mod users;
@@ -14,65 +15,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::files::{FileRow, ListedFile, NewFile};
+pub(crate) use self::files::{AddError, FileRow, ListedFile, NewFile};
 pub(crate) use self::links::SqliteLinkStore;
 pub use self::users::{User, UserId};
 use crate::log_failure;
-
-const SCHEMA: &str = "
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-PRAGMA foreign_keys = ON;
-CREATE TABLE IF NOT EXISTS users (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    -- NULL: may not sign in.
-    password TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS sessions (
-    id TEXT PRIMARY KEY,
-    user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
-    expires INTEGER NOT NULL
-) STRICT;
--- One row.
-CREATE TABLE IF NOT EXISTS cookie (
-    id TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS files (
-    id TEXT PRIMARY KEY,
-    owner INTEGER NOT NULL REFERENCES users,
-    key TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    content_type TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    -- Milliseconds since 1970.
-    created INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS files_by_owner ON files (owner);
-CREATE TABLE IF NOT EXISTS shares (
-    file TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
-    user INTEGER NOT NULL REFERENCES users,
-    PRIMARY KEY (user, file)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS shares_by_file ON shares (file);
-CREATE TABLE IF NOT EXISTS links (
-    id BLOB PRIMARY KEY,
-    record TEXT NOT NULL,
-    -- NULL: as often as one likes.
-    uses_left INTEGER,
-    -- Seconds since 1970, here and in leases.
-    expires INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS links_by_record ON links (record);
-CREATE TABLE IF NOT EXISTS leases (
-    id BLOB PRIMARY KEY,
-    link BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
-    -- held, committed or released
-    state TEXT NOT NULL,
-    ends INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS leases_by_link ON leases (link);
-";
 
 /// Questions that may wait for the database's thread; more make their askers wait.
 const QUEUE: usize = 1024;
@@ -97,7 +43,7 @@ impl Store {
         options.open(path)?;
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
-        connection.execute_batch(SCHEMA)?;
+        schema::open(&connection)?;
         // Two processes may share one database: take the write lock at once rather than fail half-way.
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);

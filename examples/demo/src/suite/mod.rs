@@ -6,13 +6,19 @@ mod accounts;
 mod addresses;
 mod cookies;
 mod downloads;
+mod ends;
 mod floods;
+mod forms;
+mod kinds;
 mod limits;
 mod links;
+mod lists;
 mod masked;
 mod names;
 mod next;
+mod other_sites;
 mod presign;
+mod privacy;
 mod program;
 mod public_url;
 mod refusals;
@@ -55,6 +61,9 @@ pub async fn run(program: &str, arguments: &[&str]) {
     run_against(&demo).await;
     demo.stop().await;
     limits::check(program).await;
+    ends::check(program).await;
+    forms::check_limits(program).await;
+    privacy::check(program, arguments).await;
     program::check_starting(program).await;
 }
 
@@ -70,8 +79,12 @@ async fn run_against(demo: &Demo) {
     uploads::check(demo).await;
     downloads::check(demo).await;
     refusals::check(demo).await;
+    other_sites::check(demo).await;
     links::check(demo).await;
     cookies::check(demo).await;
     next::check(demo).await;
     names::check(demo).await;
+    forms::check(demo).await;
+    kinds::check(demo).await;
+    lists::check(demo).await;
 }

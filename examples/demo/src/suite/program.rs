@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Demo {
     address: SocketAddr,
     strategy: String,
+    proxy: Option<String>,
     child: Child,
     log: Log,
     data: Arc<TempDir>,
@@ -78,8 +79,20 @@ impl Demo {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let mut child = command(program, &data)
-            .args(["--listen", "127.0.0.1:0"])
+        let command = command(program, &data);
+        Self::start_as(command, data, arguments, environment).await
+    }
+
+    /// Starts the program by a command of its own, which takes the program's arguments at its end.
+    pub(super) async fn start_as(
+        mut command: Command,
+        data: Arc<TempDir>,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let listen = arguments.contains(&"--listen");
+        let mut child = command
+            .args(["--listen", "127.0.0.1:0"].iter().filter(|_| !listen))
             .args(arguments)
             .envs(environment.iter().copied())
             .spawn()
@@ -105,11 +118,24 @@ impl Demo {
                 let fields = log.fields(&format!("a proxy brings the requests for {url} to http://")).await;
                 fields[0].parse().expect("an address")
             }
-            None => ready.strip_prefix("listening on http://").expect(&ready).parse().expect(&ready),
+            None => match ready.strip_prefix("listening on http://") {
+                Some(address) => address.parse().expect(&ready),
+                // Visitors that go there by TCP fail.
+                None => SocketAddr::from(([127, 0, 0, 1], 0)),
+            },
         };
+        assert!(ready.starts_with("listening on "), "{ready}");
         let strategy = arguments.iter().skip_while(|argument| **argument != "--strategy").nth(1);
         let strategy = if arguments.contains(&"--mask") { Some(&"mask") } else { strategy };
-        Self { address, strategy: strategy.copied().unwrap_or("stream").to_owned(), child, log, data }
+        let proxy = arguments.iter().skip_while(|argument| **argument != "--proxy").nth(1);
+        Self {
+            address,
+            strategy: strategy.copied().unwrap_or("stream").to_owned(),
+            proxy: proxy.map(|proxy| (*proxy).to_owned()),
+            child,
+            log,
+            data,
+        }
     }
 
     /// Where a browser would go.
@@ -128,6 +154,16 @@ impl Demo {
     #[must_use]
     pub fn is_behind_proxy(&self) -> bool {
         matches!(self.strategy(), "accel" | "mask")
+    }
+
+    /// Whether that proxy is Apache, whose workers run under an account of their own.
+    pub(super) fn is_behind_apache(&self) -> bool {
+        self.proxy.as_deref() == Some("apache")
+    }
+
+    /// The data folder, which is removed when the last of these is dropped.
+    pub(super) fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.data)
     }
 
     /// The number of the process.
@@ -152,26 +188,47 @@ impl Demo {
         self.log.lines.lock().expect("not poisoned").join("\n")
     }
 
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_raw(self.process_id().cast_signed()).expect("a process");
+        rustix::process::kill_process(process, signal).expect("sent");
+    }
+
+    /// Waits until it has ended well.
+    ///
+    /// # Panics
+    /// If it goes on, or fails.
+    pub async fn ended(mut self) {
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status");
+        assert!(status.success(), "a signal ends it well: {status}");
+    }
+
     /// Kills it, as a crash does.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("killed");
     }
 
     /// Interrupts it as Ctrl-C does, and sees it end well, with no secret in its log.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         assert_eq!(leak_in(&self.log()), None, "in the log");
-        let process = rustix::process::Pid::from_raw(self.process_id().cast_signed()).expect("a process");
-        rustix::process::kill_process(process, rustix::process::Signal::INT).expect("interrupted");
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status");
-        assert!(status.success(), "Ctrl-C ends it well: {status}");
+        self.signal(rustix::process::Signal::INT);
+        self.ended().await;
     }
 }
 
-fn command(program: &str, data: &TempDir) -> Command {
+pub(super) fn command(program: &str, data: &TempDir) -> Command {
     let mut command = Command::new(program);
     command.arg("--data").arg(data.path());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    piped(&mut command);
     command
+}
+
+/// What it prints is read, and it ends with the test.
+pub(super) fn piped(command: &mut Command) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
 }
 
 /// What the command line refuses, with one clear line.

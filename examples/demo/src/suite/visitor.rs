@@ -22,7 +22,7 @@ pub struct Upload<'a> {
 }
 
 /// Nobody's content holds it.
-const BOUNDARY: &str = "----the-end-of-a-part-1b87f3";
+pub(super) const BOUNDARY: &str = "----the-end-of-a-part-1b87f3";
 
 impl Visitor {
     /// Somebody who is not signed in.
@@ -91,9 +91,34 @@ impl Visitor {
         self.send("/upload", &[&content_type], &body).await
     }
 
+    /// Uploads a whole form, as [`form`] makes one.
+    pub(super) async fn send_form(&mut self, form: &[u8]) -> Answer {
+        let content_type = format!("Content-Type: multipart/form-data; boundary={BOUNDARY}");
+        self.send("/upload", &[&content_type], form).await
+    }
+
+    /// Where this visitor goes.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A file, from wherever the site sends this visitor to.
+    pub(super) async fn deliver(&mut self, target: &str) -> Answer {
+        let answer = self.get(target).await;
+        match answer.field("location") {
+            Some(elsewhere) => system_tests::fetch("GET", elsewhere, &[]).await,
+            None => answer,
+        }
+    }
+
     /// The ids on the page, in order.
     pub async fn listed(&mut self) -> Vec<String> {
-        let page = self.get("/").await;
+        self.listed_at("/").await
+    }
+
+    /// The ids on some page of the list.
+    pub(super) async fn listed_at(&mut self, target: &str) -> Vec<String> {
+        let page = self.get(target).await;
         assert_eq!(page.status, StatusCode::OK);
         let page = String::from_utf8(page.body).expect("UTF-8");
         let mut ids: Vec<String> = Vec::new();
@@ -138,4 +163,20 @@ impl Visitor {
             }
         }
     }
+}
+
+/// A form of files: what stands behind `name="file"; ` in the head of each part, and the content.
+pub(super) fn form(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (parameters, content) in parts {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; {parameters}\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    body
 }

@@ -14,8 +14,12 @@ use tokio::task;
 
 use crate::bucket::Bucket;
 use crate::ids;
+use crate::private::Access;
 use crate::store::NewFile;
-use crate::upload::content_type;
+
+use super::kind::Kind;
+use super::name::or_default;
+use super::text::TextCheck;
 
 /// Bytes collected before they are written: one visit to the blocking threads for each.
 const BUFFER: usize = 512 * 1024;
@@ -30,26 +34,27 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone)]
 pub(crate) struct Media {
     folder: PathBuf,
-    limit: u64,
+    access: Access,
     bucket: Option<Arc<Bucket>>,
 }
 
 impl Media {
-    /// Opens or makes the folder. No file in it will have more than `limit` bytes. With a bucket, files only pass
-    /// through the folder. Blocks, for start-up.
-    pub(crate) fn open(folder: &Path, limit: u64, bucket: Option<Arc<Bucket>>) -> io::Result<Self> {
+    /// Opens or makes the folder, and closes it and what is in it to all but those that `access` names. With a bucket, files
+    /// only pass through the folder. Blocks, for start-up.
+    pub(crate) fn open(folder: &Path, access: Access, bucket: Option<Arc<Bucket>>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), limit, bucket })
+        access.close_files(folder)?;
+        Ok(Self { folder: folder.to_owned(), access, bucket })
     }
 
     /// Starts a new file.
     pub(crate) async fn begin(&self) -> io::Result<Incoming> {
         let key = ids::storage_key();
         let path = self.folder.join(&key);
-        let draft = path.with_extension(PARTIAL);
+        let (draft, access) = (path.with_extension(PARTIAL), self.access);
         let part = task::spawn_blocking(move || {
-            let file = File::options().write(true).create_new(true).open(&draft)?;
-            Ok::<_, io::Error>(Part { file, path: draft, complete: false })
+            let file = access.new_file(&draft)?;
+            Ok::<_, io::Error>((file, Part { path: draft, complete: false }))
         })
         .await??;
         Ok(Incoming {
@@ -57,9 +62,9 @@ impl Media {
             key,
             path,
             head: Vec::new(),
+            text: TextCheck::default(),
             buffer: Vec::new(),
             size: 0,
-            limit: self.limit,
             bucket: self.bucket.clone(),
         })
     }
@@ -90,17 +95,17 @@ impl Media {
     }
 }
 
-/// A file that arrives. Dropped before [`Incoming::finish`], it leaves nothing behind.
+/// A file that arrives. Dropped before [`Incoming::end`], it leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// Absent while a blocking thread writes to it.
-    part: Option<Part>,
+    part: Option<(File, Part)>,
     key: String,
     path: PathBuf,
     head: Vec<u8>,
+    text: TextCheck,
     buffer: Vec<u8>,
     size: u64,
-    limit: u64,
     bucket: Option<Arc<Bucket>>,
 }
 
@@ -108,11 +113,9 @@ impl Incoming {
     /// Takes the next bytes.
     pub(crate) async fn write(&mut self, chunk: Bytes) -> Result<(), StoreFileError> {
         self.size = self.size.saturating_add(chunk.len() as u64);
-        if self.size > self.limit {
-            return Err(StoreFileError::TooLarge);
-        }
         let missing = HEAD.saturating_sub(self.head.len()).min(chunk.len());
         self.head.extend_from_slice(&chunk[..missing]);
+        self.text.add(&chunk);
         self.buffer.extend_from_slice(&chunk);
         if self.buffer.len() >= BUFFER {
             self.flush().await?;
@@ -125,36 +128,28 @@ impl Incoming {
         self.size
     }
 
-    /// What they look like under that name.
-    pub(crate) fn content_type(&self, name: &str) -> String {
-        content_type(name, &self.head, self.size)
-    }
-
-    /// Puts the file in its place. From now on it stays, so a row must name it.
-    pub(crate) async fn finish(mut self, name: String) -> Result<NewFile, StoreFileError> {
+    /// Closes the file, whose bytes are all here. One without a name gets one after its bytes.
+    pub(crate) async fn end(mut self, name: Option<String>) -> Result<Draft, StoreFileError> {
         self.flush().await?;
-        let part = self.part.take().ok_or(StoreFileError::Interrupted)?;
-        let content_type = self.content_type(&name);
-        if let Some(bucket) = &self.bucket {
-            let key = bucket.put(&self.key, &part.path).await.map_err(StoreFileError::Bucket)?;
-            // On a thread that may wait: it removes the copy here.
-            let _ = task::spawn_blocking(move || drop(part)).await;
-            return Ok(NewFile { key, name, content_type, size: self.size });
-        }
-        let path = self.path.clone();
-        task::spawn_blocking(move || part.complete(&path))
-            .await
-            .map_err(|_| StoreFileError::Interrupted)??;
-        Ok(NewFile { key: std::mem::take(&mut self.key), name, content_type, size: self.size })
+        let (file, part) = self.part.take().ok_or(StoreFileError::Interrupted)?;
+        drop(file);
+        let kind = |name: &str| Kind::of(name, &self.head, self.text.text());
+        let name = or_default(name, &kind("").content_type);
+        Ok(Draft {
+            part: Some(part),
+            path: std::mem::take(&mut self.path),
+            bucket: self.bucket.take(),
+            file: NewFile { key: std::mem::take(&mut self.key), kind: kind(&name), name, size: self.size },
+        })
     }
 
     async fn flush(&mut self) -> Result<(), StoreFileError> {
-        let mut part = self.part.take().ok_or(StoreFileError::Interrupted)?;
+        let (mut file, part) = self.part.take().ok_or(StoreFileError::Interrupted)?;
         let buffer = std::mem::take(&mut self.buffer);
         // If this future is dropped meanwhile, the part goes down with the task.
         let (part, mut buffer) = task::spawn_blocking(move || {
-            part.file.write_all(&buffer)?;
-            Ok::<_, io::Error>((part, buffer))
+            file.write_all(&buffer)?;
+            Ok::<_, io::Error>(((file, part), buffer))
         })
         .await
         .map_err(|_| StoreFileError::Interrupted)??;
@@ -167,17 +162,54 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // Removing a large file takes time, so not on a thread that serves requests.
-        if let (Some(part), Ok(runtime)) = (self.part.take(), Handle::try_current()) {
-            runtime.spawn_blocking(move || drop(part));
-        }
+        remove_aside(self.part.take());
     }
 }
 
-/// An open file that removes itself unless it is complete.
+/// A file whose bytes are all here. Dropped before [`Draft::finish`], it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    part: Option<Part>,
+    path: PathBuf,
+    bucket: Option<Arc<Bucket>>,
+    file: NewFile,
+}
+
+impl Draft {
+    /// Puts the file in its place. From now on it stays, so a row must name it.
+    pub(crate) async fn finish(mut self) -> Result<NewFile, StoreFileError> {
+        let part = self.part.take().ok_or(StoreFileError::Interrupted)?;
+        let mut file = std::mem::take(&mut self.file);
+        if let Some(bucket) = &self.bucket {
+            file.key = bucket.put(&file.key, &part.path).await.map_err(StoreFileError::Bucket)?;
+            // On a thread that may wait: it removes the copy here.
+            let _ = task::spawn_blocking(move || drop(part)).await;
+            return Ok(file);
+        }
+        let path = std::mem::take(&mut self.path);
+        task::spawn_blocking(move || part.complete(&path))
+            .await
+            .map_err(|_| StoreFileError::Interrupted)??;
+        Ok(file)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        remove_aside(self.part.take());
+    }
+}
+
+/// Removing a large file takes time, so not on a thread that serves requests.
+fn remove_aside(part: Option<impl Send + 'static>) {
+    if let (Some(part), Ok(runtime)) = (part, Handle::try_current()) {
+        runtime.spawn_blocking(move || drop(part));
+    }
+}
+
+/// A file on the disk that removes itself unless it is complete.
 #[derive(Debug)]
 struct Part {
-    file: File,
     path: PathBuf,
     complete: bool,
 }
@@ -203,9 +235,6 @@ impl Drop for Part {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StoreFileError {
-    /// It has more bytes than allowed.
-    #[error("the file is too large")]
-    TooLarge,
     /// The disk refused.
     #[error("the file cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -221,9 +250,9 @@ pub(crate) enum StoreFileError {
 mod tests {
     use super::*;
 
-    fn media(limit: u64) -> Media {
+    fn media() -> Media {
         let folder = std::env::temp_dir().join(format!("demo-media-{}", ids::session_id()));
-        Media::open(&folder, limit, None).expect("a folder")
+        Media::open(&folder, Access::default(), None).expect("a folder")
     }
 
     fn content(media: &Media) -> Vec<PathBuf> {
@@ -237,14 +266,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_written_is_what_is_stored() {
-        let media = media(u64::MAX);
+        let media = media();
         for (length, chunk) in [(0, 1), (1, 1), (BUFFER, BUFFER), (3 * BUFFER + 7, 64 * 1024 + 1)] {
             let whole = bytes(length);
             let mut incoming = media.begin().await.expect("begun");
             for chunk in whole.chunks(chunk) {
                 incoming.write(Bytes::copy_from_slice(chunk)).await.expect("written");
             }
-            let file = incoming.finish("a.bin".to_owned()).await.expect("finished");
+            let draft = incoming.end(Some("a.bin".to_owned())).await.expect("ended");
+            let file = draft.finish().await.expect("finished");
             assert_eq!(file.size, length as u64);
             assert!(fs::read(media.folder.join(&file.key)).expect("read") == whole, "{length}");
             media.remove(&file.key).await;
@@ -255,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finished_leaves_nothing() {
-        let media = media(10);
+        let media = media();
         // The runtime's end waits for the blocking threads, so that everything is done when it is looked at.
         let run = |work: &dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = ()>>>| {
             tokio::runtime::Runtime::new().expect("a runtime").block_on(work());
@@ -265,9 +295,8 @@ mod tests {
             let media = media.clone();
             Box::pin(async move {
                 let mut incoming = media.begin().await.expect("begun");
-                incoming.write(Bytes::from_static(b"0123456789")).await.expect("at the limit");
-                let over = incoming.write(Bytes::from_static(b"0")).await;
-                assert!(matches!(over, Err(StoreFileError::TooLarge)));
+                incoming.write(Bytes::from_static(b"0123456789")).await.expect("written");
+                drop(incoming.end(None).await.expect("ended"));
             })
         });
         run(&|| {
@@ -286,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_sweep_takes_only_what_is_old_and_unknown() {
-        let media = media(10);
+        let media = media();
         let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
         for (name, old) in [("known", true), ("young.part", false), ("old.part", true), ("orphan", true)] {
             let file = File::create(media.folder.join(name)).expect("made");

@@ -1,11 +1,16 @@
-//! Taking a file in: from the network to the disk, never as a whole in memory.
+//! Taking files in: from the network to the disk, never as a whole in memory.
 
+mod encoded_word;
 mod kind;
 mod media;
+mod metered;
 mod name;
+mod quota;
 mod receive;
+mod sniff;
+mod text;
 
-use self::kind::content_type;
-pub(crate) use self::media::{Media, StoreFileError};
-use self::name::{file_name, or_default};
-pub(crate) use self::receive::{ReceiveError, receive};
+pub(crate) use self::kind::{Kind, is_shown};
+pub(crate) use self::media::{Draft, Media, StoreFileError};
+pub(crate) use self::quota::{Quota, Share};
+pub(crate) use self::receive::{Limits, MOST_FILES, ReceiveError, receive};

@@ -1,0 +1,125 @@
+//! The tables, and how those of an earlier version become them.
+
+use rusqlite::Connection;
+
+const SCHEMA: &str = "
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA foreign_keys = ON;
+CREATE TABLE IF NOT EXISTS users (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    -- NULL: may not sign in.
+    password TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY,
+    user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+    expires INTEGER NOT NULL
+) STRICT;
+-- One row.
+CREATE TABLE IF NOT EXISTS cookie (
+    id TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS files (
+    id TEXT PRIMARY KEY,
+    owner INTEGER NOT NULL REFERENCES users,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    -- Milliseconds since 1970.
+    created INTEGER NOT NULL,
+    -- Whether all of it is UTF-8.
+    utf8 INTEGER NOT NULL DEFAULT 0,
+    -- Whether it came with the demo.
+    sample INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS shares (
+    file TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
+    user INTEGER NOT NULL REFERENCES users,
+    -- The file's.
+    created INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (user, file)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS shares_by_file ON shares (file);
+CREATE TABLE IF NOT EXISTS links (
+    id BLOB PRIMARY KEY,
+    record TEXT NOT NULL,
+    -- NULL: as often as one likes.
+    uses_left INTEGER,
+    -- Seconds since 1970, here and in leases.
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS links_by_record ON links (record);
+CREATE TABLE IF NOT EXISTS leases (
+    id BLOB PRIMARY KEY,
+    link BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
+    -- held, committed or released
+    state TEXT NOT NULL,
+    ends INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS leases_by_link ON leases (link);
+";
+
+/// Columns that earlier versions did not have, and what fills them.
+const ADDED: [(&str, &str, &str); 3] = [
+    ("files", "utf8", ""),
+    ("files", "sample", ""),
+    ("shares", "created", "UPDATE shares SET created = (SELECT created FROM files WHERE id = shares.file)"),
+];
+
+/// A page of a list is one walk along an index, and so is the sum of a user's files.
+const INDEXES: &str = "
+DROP INDEX IF EXISTS files_by_owner;
+CREATE INDEX IF NOT EXISTS files_by_age ON files (owner, created);
+CREATE INDEX IF NOT EXISTS files_by_size ON files (owner, sample, size);
+CREATE INDEX IF NOT EXISTS shares_by_age ON shares (user, created, file);
+";
+
+/// Makes what is missing.
+pub(super) fn open(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(SCHEMA)?;
+    // Another process may open the database now.
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    for (table, column, fill) in ADDED {
+        let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?) WHERE name = ?)";
+        if !connection.query_row(sql, [table, column], |row| row.get::<_, bool>(0))? {
+            let sql = format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0; {fill}");
+            connection.execute_batch(&sql)?;
+        }
+    }
+    connection.execute_batch(INDEXES)?;
+    connection.execute_batch("COMMIT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_an_earlier_version_is_brought_up() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let old = "
+            CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, password TEXT) STRICT;
+            CREATE TABLE files (id TEXT PRIMARY KEY, owner INTEGER NOT NULL REFERENCES users, key TEXT NOT NULL UNIQUE,
+                name TEXT NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;
+            CREATE INDEX files_by_owner ON files (owner);
+            CREATE TABLE shares (file TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
+                user INTEGER NOT NULL REFERENCES users, PRIMARY KEY (user, file)) STRICT, WITHOUT ROWID;
+            INSERT INTO users VALUES (1, 'alice', NULL), (2, 'bob', NULL);
+            INSERT INTO files VALUES ('f', 1, 'k', 'a.txt', 'text/plain; charset=utf-8', 3, 77);
+            INSERT INTO shares VALUES ('f', 2);";
+        connection.execute_batch(old).expect("made");
+        for _twice in 0..2 {
+            open(&connection).expect("opened");
+        }
+        let created: i64 =
+            connection.query_row("SELECT created FROM shares", [], |row| row.get(0)).expect("a share");
+        assert_eq!(created, 77);
+        let flags = connection
+            .query_row("SELECT utf8, sample FROM files", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("a file");
+        assert_eq!(flags, (false, false));
+    }
+}
