@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::{Demo, Visitor};
 
-/// How long somebody with the right password waits at most.
-const AT_MOST: Duration = Duration::from_secs(3);
+/// Right credentials find a place: 3 seconds on an idle machine, and never behind a flood that goes on and on.
+const AT_MOST: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(program: &str) {
     clients_that_hang_up(program).await;
