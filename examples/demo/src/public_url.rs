@@ -63,7 +63,8 @@ impl FromStr for PublicUrl {
             );
         }
         let authority: Authority = authority.parse().map_err(|_| EXPECTED)?;
-        let bad_port = authority.port().is_some() && authority.port_u16().is_none();
+        let behind_host = authority.as_str().strip_prefix(authority.host());
+        let bad_port = behind_host != Some("") && authority.port_u16().is_none();
         if host::name(authority.as_str()).is_none() || bad_port {
             return Err(EXPECTED.to_owned());
         }

@@ -24,7 +24,7 @@ pub(super) async fn check(program: &str) {
 /// A download of which the first bytes have come.
 async fn begin(demo: &Demo, visitor: &Visitor, id: &str) -> TcpStream {
     let mut stream = TcpStream::connect(demo.address()).await.expect("connected");
-    let request = format!("GET /files/{id} HTTP/1.1\r\nHost: demo\r\n{}\r\n\r\n", visitor.cookie_line());
+    let request = format!("GET /files/{id} HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", visitor.cookie_line());
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut status = [0; 15];
     stream.read_exact(&mut status).await.expect("an answer");
