@@ -13,6 +13,9 @@ use crate::redeemed::Redeemed;
 use crate::store::{Lease, LinkStore, StoreError, StoredLink};
 use crate::token::{LeaseClaims, LinkSigner};
 
+/// Leases of one link that one request may ask about.
+const MOST_LEASES: usize = 16;
+
 /// How long a redeemed link may be downloaded and resumed.
 const LEASE: Duration = Duration::from_secs(3600);
 
@@ -132,8 +135,8 @@ impl Links {
     /// Who may download now: the holder of a lease of this token's link. This is the subject to give to a gate with a
     /// [`LinkAuthorizer`](crate::LinkAuthorizer).
     ///
-    /// A browser may send several leases: other sites of its domain can plant cookies. The bearer holds all leases of this
-    /// link, and the store decides which of them is good.
+    /// A browser may send several leases: other sites of its domain can plant cookies. The bearer holds up to 16 leases of
+    /// this link, and the store decides which of them is good.
     ///
     /// `None` if the token or the cookie is not ours, the lease has ended, or a browser only fetches ahead
     /// (`Sec-Purpose: prefetch`).
@@ -152,6 +155,8 @@ impl Links {
         let leases: Vec<_> = signed
             .filter(|lease| lease.link == claims.id && now < lease.ends)
             .map(LeaseClaims::as_lease)
+            // Each is a question to the store.
+            .take(MOST_LEASES)
             .collect();
         if leases.is_empty() { None } else { Some(LinkBearer { claims, leases }) }
     }
