@@ -110,8 +110,9 @@ async fn one_stalled_stream_costs_no_other() {
     let mut stalled_is_reset = false;
     while let Some(frame) = reading.frame().await {
         taken += frame.expect("no end").into_data().expect("data").len();
-        if !stalled_is_reset && taken > 1 << 20 {
-            let ended = tokio::time::timeout(PATIENT, outcomes.recv()).await.expect("reset in time");
+        // It reads slowly until then, and never stops.
+        let moment = Duration::from_millis(20);
+        if !stalled_is_reset && let Ok(ended) = tokio::time::timeout(moment, outcomes.recv()).await {
             assert!(matches!(ended, Some(Outcome::Cut { .. })), "{ended:?}");
             stalled_is_reset = true;
         }
