@@ -179,7 +179,7 @@ async fn refuse_misdirected(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or_default();
     let Ok(headers) = request.extract::<Fields>().await;
-    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let authority = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
     match site.misdirected(&method, authority, &headers) {
         Some(page) => Ok(request.into_response(HttpResponse::from(Delivered(page)))),
         None => Ok(next.call(request).await?.map_into_boxed_body()),

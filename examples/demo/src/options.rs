@@ -60,7 +60,7 @@ pub struct Options {
     /// Where one-time links are kept: `sqlite` (in the data folder), `memory` or `redis://...`
     #[arg(long, value_name = "STORE", default_value = "sqlite")]
     pub links: LinkStoreName,
-    /// The address that browsers show, where a proxy stands before the demo: https://files.example.org/share. The proxy strips the path
+    /// The address that browsers show, where a proxy stands before the demo: `https://files.example.org/share`. The proxy strips the path
     #[arg(long, value_name = "URL")]
     pub public_url: Option<PublicUrl>,
     /// Browsers reach this demo by HTTPS, through a proxy: mark cookies `Secure`. An https:// --public-url says so too
