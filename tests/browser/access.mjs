@@ -61,7 +61,7 @@ async function byKeyboard({ browser, url }) {
 
   // Watched for before the key is pressed: until it is, the browser opens a window of its own.
   const chooser = page.waitForEvent("filechooser");
-  await tabTo(page, page.getByLabel("Upload a file"));
+  await tabTo(page, page.getByLabel("Upload files"));
   await keyboard.press("Enter");
   await (await chooser).setFiles(text("by-keyboard.txt", "typed"));
   await tabTo(page, page.getByRole("button", { name: "Upload", exact: true }));

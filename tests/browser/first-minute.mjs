@@ -74,7 +74,7 @@ async function chooses(page, folder, maxUpload) {
 
   const tooLarge = path.join(folder, "too-large.bin");
   await fs.writeFile(tooLarge, Buffer.alloc(maxUpload + 1));
-  await page.getByLabel("Upload a file").setInputFiles(tooLarge);
+  await page.getByLabel("Upload files").setInputFiles(tooLarge);
   await uploadButton(page).click();
   await page.getByRole("status").filter({ hasText: "too-large.bin is larger than" }).waitFor();
   assert.ok(await uploadButton(page).isEnabled(), "and another can be tried");

@@ -25,7 +25,7 @@ const DOWNLOADED = [
   ["drawing.png", "image/svg+xml", SVG],
   ["page.mp4", "video/mp4", HTML],
   ["page", "text/html", HTML],
-  ["page.html.", "text/html", HTML],
+  ["site.html.", "text/html", HTML],
   ["page.shtml", "text/html", HTML],
   ["page.mht", "multipart/related", HTML],
 ];
@@ -60,7 +60,8 @@ export async function hostileFiles({ browser, url }) {
   const files = [...DOWNLOADED, ...SHOWN];
   await upload(page, ...files.map(([name, mimeType, content]) => ({ name, mimeType, buffer: Buffer.from(content) })));
   const addresses = [];
-  for (const [name] of files) addresses.push(url + (await addressOf(page, name)));
+  // The list shows names as they are saved, without a dot at the end.
+  for (const [name] of files) addresses.push(url + (await addressOf(page, name.replace(/\.$/, ""))));
   const documents = addresses.slice(0, DOCUMENTS.length);
   const inline = addresses.map((address) => `${address}?inline=1`);
   const shown = inline.slice(DOWNLOADED.length);

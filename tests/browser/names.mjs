@@ -15,7 +15,7 @@ const NAMES = [
   ["apostrophe's.txt"], ["semi;colon.txt"], ["comma,name.txt"], ["per%20cent.txt"], ["100%.txt"], ["a=b&c.txt"],
   ["#hash.txt"], ["plus+plus.txt"], ["(1).txt"], ["[brackets].txt"], ["{braces}.txt"], ["dollar$.txt"], ["at@.txt"],
   ["quote\"d.txt", "quote_d.txt"], ["back\\slash.txt", "back_slash.txt"], ["colon:name.txt", "colon_name.txt"], ["star*.txt", "star_.txt"], ["question?.txt", "question_.txt"], ["less<more>.txt", "less_more_.txt"],
-  ["pipe|.txt", "pipe_.txt"], ["..dots.txt", "dots.txt"], [".hidden", /^[._]hidden$/], ["trailing.", "trailing"], ["con.txt", "_con.txt"], ["tab\tname.txt", "tab name.txt"],
+  ["pipe|.txt", "pipe_.txt"], ["..dots.txt", "dots.txt"], [".hidden", /^[._]?hidden$/], ["trailing.", "trailing"], ["con.txt", "_con.txt"], ["tab\tname.txt", "tab name.txt"],
   ["turned\u202etxt.exe", "turnedtxt.exe"], ["zero\u200bwidth.txt", "zerowidth.txt"], [`${"long ".repeat(49)}.txt`, /^(long )+l?o?n?g?\.txt$/],
 ];
 

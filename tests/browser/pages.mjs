@@ -37,7 +37,7 @@ export async function visitPages({ page, url, folder, maxUpload }, visit) {
   await page.goto(url);
   const tooLarge = path.join(folder, "too-large.bin");
   await fs.writeFile(tooLarge, Buffer.alloc(maxUpload + 1));
-  await page.getByLabel("Upload a file").setInputFiles(tooLarge);
+  await page.getByLabel("Upload files").setInputFiles(tooLarge);
   // As it is sent where no script runs; the script would not send it at all.
   const there = page.waitForEvent("load");
   await page.locator("#upload").evaluate((form) => form.submit());
