@@ -28,13 +28,14 @@ const DOWNLOADED = [
   ["site.html.", "text/html", HTML],
   ["page.shtml", "text/html", HTML],
   ["page.mht", "multipart/related", HTML],
+  // Text is no picture, however it begins.
+  ["picture.gif", "image/gif", `GIF89a=1;${SCRIPT}`],
 ];
 // Shown, if one asks for it: as what they are.
 const SHOWN = [
   ["page.txt", "text/html", HTML],
   ["text.txt", "text/html", `text\n${HTML}`],
   ["script.txt", "text/javascript", SCRIPT],
-  ["picture.gif", "image/gif", `GIF89a=1;${SCRIPT}`],
 ];
 
 // Each way to make a browser take a file for a document.
