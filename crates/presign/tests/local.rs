@@ -123,6 +123,28 @@ fn keys_rotate() {
 }
 
 #[test]
+fn a_token_is_good_for_its_own_base_alone() {
+    let sign = |signer: &LocalSigner| {
+        let url =
+            block_on(signer.sign(&grant(file("a")), &Method::GET, Duration::from_secs(5), support::now()));
+        let url = url.expect("signed").expose().to_owned();
+        url.rsplit_once('/').expect("a token at the end").1.to_owned()
+    };
+    let bases = ["/thumbs/", "/originals/", "https://files.example/thumbs/", "https://staging.example/thumbs/"];
+    for base in bases {
+        let token = sign(&LocalSigner::new(base, key(1)));
+        for other in bases {
+            let signer = LocalSigner::new(other, key(1));
+            assert_eq!(signer.verify(&token).is_some(), base == other, "of {base} at {other}");
+            let rotated = LocalSigner::with_retired(other, key(2), [key(1)]);
+            assert_eq!(rotated.verify(&token).is_some(), base == other, "of {base} at {other}, rotated");
+        }
+        let unfinished = LocalSigner::new(base.trim_end_matches('/'), key(1));
+        assert!(unfinished.verify(&token).is_some(), "the `/` at the end of {base} goes without saying");
+    }
+}
+
+#[test]
 fn weak_keys_and_what_a_folder_has_not_are_refused() {
     for weak in [&b""[..], b"secret", &[7; 31], &[0; 32], &[255; 64]] {
         assert_eq!(LocalKey::new(weak).err(), Some(LocalKeyError));

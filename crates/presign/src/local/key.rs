@@ -7,7 +7,7 @@ use hmac::Mac as _;
 use crate::mac::{Mac, keyed};
 
 /// Sets these signatures apart from everything else that the same secret may sign.
-const DOMAIN: &[u8] = b"secure-download/presign/local/v1";
+const DOMAIN: &[u8] = b"secure-download/presign/local/v2";
 
 /// The shortest secret, in bytes: as long as the hash.
 const SHORTEST: usize = 32;
@@ -35,6 +35,11 @@ impl LocalKey {
         let mut derive = keyed(secret);
         derive.update(DOMAIN);
         Ok(Self { mac: keyed(&derive.finalize().into_bytes()) })
+    }
+
+    /// The key of one base alone: what it signs is good below no other.
+    pub(crate) fn of_base(&self, base: &str) -> Self {
+        Self { mac: keyed(&self.sign(base.as_bytes())) }
     }
 
     pub(crate) fn sign(&self, claims: &[u8]) -> [u8; MAC_LENGTH] {

@@ -25,7 +25,7 @@ const LONGEST: usize = 8192;
 ///
 /// | token | answer |
 /// |---|---|
-/// | changed, cut, signed with another key | 404, as any unknown id |
+/// | changed, cut, signed with another key or for another base | 404, as any unknown id |
 /// | expired | 403 |
 ///
 /// ```
@@ -57,6 +57,7 @@ pub struct LocalSigner {
 #[derive(Debug)]
 struct Shared {
     base: String,
+    /// Bound to the base, as are those below.
     key: LocalKey,
     /// Verify, but do not sign any more.
     retired: Vec<LocalKey>,
@@ -65,6 +66,9 @@ struct Shared {
 impl LocalSigner {
     /// Signs URLs that start with `base`, such as `/blobs/` or `https://files.example/blobs/`. A missing `/` at its
     /// end is added.
+    ///
+    /// The base is part of every signature: a token is refused by a signer of another base, even of one with the same
+    /// key. Processes that share tokens name the same base, letter by letter.
     #[must_use]
     pub fn new(base: impl Into<String>, key: LocalKey) -> Self {
         Self::with_retired(base, key, [])
@@ -82,7 +86,8 @@ impl LocalSigner {
         if !base.ends_with('/') {
             base.push('/');
         }
-        Self { shared: Arc::new(Shared { base, key, retired: retired.into_iter().collect() }) }
+        let retired = retired.into_iter().map(|key| key.of_base(&base)).collect();
+        Self { shared: Arc::new(Shared { key: key.of_base(&base), retired, base }) }
     }
 
     /// What a token says, if one of the keys signed it. Whether it has expired is for the caller to see.
