@@ -1,28 +1,25 @@
 //! Objects in any store that `object_store` speaks to.
 
+mod piece;
+mod pinned;
+
 use std::fmt;
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use futures_core::Stream;
-use futures_core::future::BoxFuture;
-use futures_core::stream::BoxStream;
 use http::header::{
     HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{Method, Response};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetResult, ObjectMeta, ObjectStore};
-use secure_download_core::{
-    Body, BoxError, DeliveryError, Download, ETag, Grant, Parts, Representation, RequestHead, Selection,
-};
+use secure_download_core::{Body, DeliveryError, Download, Grant, Parts, RequestHead, Selection};
 
+use self::piece::Piece;
+use self::pinned::{Pinned, in_time};
 use crate::pacing::Paced;
-use crate::patience::{PATIENCE, Patient, Stalled};
+use crate::patience::Patient;
 
 /// A request with none of these is answered with the whole object, so one request to the store is enough.
 const SELECTING: [HeaderName; 6] =
@@ -78,11 +75,8 @@ impl ObjectSource {
         };
         let length = parts.length();
         let body = Body::parts(parts, move |range| match opened.take() {
-            Some(stream) => Piece::Reading(stream),
-            None => {
-                let pinned = pinned.clone();
-                Piece::Opening(Box::pin(async move { pinned.open(range).await }))
-            }
+            Some(stream) => Piece::opened(pinned.clone(), range, stream),
+            None => Piece::unopened(pinned.clone(), range),
         });
         let body = match rate {
             Some(rate) => Body::stream(length, Paced::new(body, rate)),
@@ -138,77 +132,7 @@ impl Object {
     }
 
     fn pin(self, meta: ObjectMeta) -> Pinned {
-        Pinned { store: self.store, path: self.path, meta }
-    }
-}
-
-/// One state of one object: pieces of any other are errors.
-#[derive(Clone)]
-struct Pinned {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    meta: ObjectMeta,
-}
-
-impl Pinned {
-    fn representation(&self) -> Representation {
-        // Some stores give the tag in its wire form, some without the quotes.
-        let etag = self.meta.e_tag.as_deref();
-        let etag = etag.and_then(|tag| ETag::parse(tag.as_bytes()).or_else(|| ETag::strong(tag)));
-        Representation { length: self.meta.size, etag, last_modified: Some(self.meta.last_modified.into()) }
-    }
-
-    /// One request for one range, of this state only: asked for, and checked, for not every store keeps to `If-Match`.
-    async fn open(&self, range: Range<u64>) -> Result<StoreBytes, Error> {
-        let options = GetOptions {
-            // A weak tag never holds in `If-Match` (RFC 9110 section 13.1.1): then what came is all there is to check.
-            if_match: self.meta.e_tag.clone().filter(|tag| !tag.starts_with("W/")),
-            range: Some(range.clone().into()),
-            version: self.meta.version.clone(),
-            ..GetOptions::default()
-        };
-        let result = in_time(self.store.get_opts(&self.path, options)).await?;
-        let meta = &result.meta;
-        let same = meta.e_tag == self.meta.e_tag
-            && meta.size == self.meta.size
-            && meta.version == self.meta.version
-            && meta.last_modified == self.meta.last_modified;
-        if !same || result.range != range {
-            let path = self.path.to_string();
-            return Err(Error::Precondition { path, source: "the object was replaced".into() });
-        }
-        Ok(Patient::new(result.into_stream()))
-    }
-}
-
-/// Waits for an answer of the store, not for ever.
-async fn in_time(answer: impl Future<Output = Result<GetResult, Error>>) -> Result<GetResult, Error> {
-    let in_time = tokio::time::timeout(PATIENCE, answer).await;
-    in_time.unwrap_or_else(|_| Err(Error::Generic { store: "object_store", source: Stalled.into() }))
-}
-
-/// The bytes of one answer of the store, which may not stall.
-type StoreBytes = Patient<BoxStream<'static, object_store::Result<Bytes>>>;
-
-/// A piece of an object: its request under way, or its bytes.
-enum Piece {
-    Opening(BoxFuture<'static, Result<StoreBytes, Error>>),
-    Reading(StoreBytes),
-}
-
-impl Stream for Piece {
-    type Item = Result<Bytes, BoxError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match &mut *self {
-                Self::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
-                    Ok(stream) => *self = Self::Reading(stream),
-                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
-                },
-                Self::Reading(stream) => return Pin::new(stream).poll_next(cx),
-            }
-        }
+        Pinned::new(self.store, self.path, meta)
     }
 }
 

@@ -33,9 +33,9 @@ enum Kind {
     Fails(fn() -> Error),
     /// Never answers.
     Silent,
-    /// Answers, sends so many bytes, then no more.
+    /// Answers, sends the object up to this byte, then no more.
     StallsBehind(usize),
-    /// Answers, sends so many bytes, then an error.
+    /// Answers, sends the object up to this byte, then an error.
     BreaksBehind(usize),
 }
 
@@ -82,6 +82,12 @@ fn answer(
     }
 }
 
+/// The first byte that is asked for.
+fn start_of(options: &GetOptions) -> usize {
+    let range = options.range.as_ref().map(|range| range.as_range(LENGTH as u64).expect("inside"));
+    range.map_or(0, |range| usize::try_from(range.start).expect("small"))
+}
+
 fn at_once(bytes: &'static [u8]) -> BoxStream<'static, Result<Bytes>> {
     futures::stream::iter([Ok(Bytes::from_static(bytes))]).boxed()
 }
@@ -113,17 +119,17 @@ impl ObjectStore for Store {
             Kind::Fails(error) => Err(error()),
             Kind::Silent => std::future::pending().await,
             Kind::StallsBehind(count) => {
-                let count = *count;
+                let before = count.saturating_sub(start_of(&options));
                 let stalling = move |bytes: &'static [u8]| {
-                    at_once(&bytes[..count.min(bytes.len())]).chain(futures::stream::pending()).boxed()
+                    at_once(&bytes[..before.min(bytes.len())]).chain(futures::stream::pending()).boxed()
                 };
                 Ok(answer(&options, b"aaaaaaaaaaaaaaaaaaaa", "\"tag\"", None, stalling))
             }
             Kind::BreaksBehind(count) => {
-                let count = *count;
+                let before = count.saturating_sub(start_of(&options));
                 let breaking = move |bytes: &'static [u8]| {
                     let error = Error::Generic { store: "test", source: "broken".into() };
-                    at_once(&bytes[..count.min(bytes.len())])
+                    at_once(&bytes[..before.min(bytes.len())])
                         .chain(futures::stream::iter([Err(error)]))
                         .boxed()
                 };
@@ -323,13 +329,14 @@ async fn a_store_that_never_answers_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_stalls_ends_the_transfer() {
-    for (field, length) in [(None, LENGTH), (Some(("range", "bytes=1-15")), 15)] {
+async fn a_store_that_stalls_again_and_again_ends_the_transfer() {
+    for (field, length, before) in [(None, LENGTH, 10), (Some(("range", "bytes=1-15")), 15, 9)] {
         let response = ask(Kind::StallsBehind(10), &file(), field).await;
         assert_eq!(response.body().remaining(), length as u64);
         let started = Instant::now();
-        assert_eq!(drain(response).await, (b"aaaaaaaaaa".to_vec(), false), "{field:?}");
-        assert_eq!(started.elapsed(), Duration::from_secs(30));
+        assert_eq!(drain(response).await, (vec![b'a'; before], false), "{field:?}");
+        // Four requests that stall, and three pauses between them.
+        assert_eq!(started.elapsed().as_secs_f32(), 4.0 * 30.0 + 0.5 + 2.0 + 5.0, "{field:?}");
     }
 }
 
