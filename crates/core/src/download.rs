@@ -73,7 +73,7 @@ pub struct Download {
     last_modified: Option<SystemTime>,
     length: Option<u64>,
     append_only: bool,
-    cache: CachePolicy,
+    cache: Option<CachePolicy>,
     terms: Terms,
 }
 
@@ -92,7 +92,7 @@ impl Download {
             last_modified: None,
             length: None,
             append_only: false,
-            cache: CachePolicy::NoStore,
+            cache: None,
             terms: Terms::new(),
         }
     }
@@ -185,7 +185,7 @@ impl Download {
     /// How long the client may keep it; nothing by default.
     #[must_use]
     pub fn cache(mut self, policy: CachePolicy) -> Self {
-        self.cache = policy;
+        self.cache = Some(policy);
         self
     }
 
@@ -277,9 +277,15 @@ impl Download {
         self.append_only
     }
 
-    /// The cache policy.
+    /// The cache policy: [`CachePolicy::NoStore`] where none is named.
     #[must_use]
     pub fn cache_policy(&self) -> CachePolicy {
+        self.cache.unwrap_or_default()
+    }
+
+    /// The cache policy that [`Download::cache`] named.
+    #[must_use]
+    pub fn known_cache_policy(&self) -> Option<CachePolicy> {
         self.cache
     }
 

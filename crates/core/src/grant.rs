@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Declined;
 use crate::observe::tell;
-use crate::{AuditId, DeliveryError, Download, Event, Observer, ResponsePlan, Terms};
+use crate::{AuditId, CachePolicy, DeliveryError, Download, Event, Observer, ResponsePlan, Terms};
 
 /// Proof that the gate allowed one download.
 ///
@@ -59,6 +59,16 @@ impl Grant {
     #[must_use]
     pub fn into_plan(self) -> ResponsePlan {
         self.plan
+    }
+
+    /// Lets the client keep the file as `policy` says, unless the record names a policy itself.
+    #[must_use]
+    pub fn cache_by_default(mut self, policy: CachePolicy) -> Self {
+        if self.download.known_cache_policy().is_none() {
+            self.plan.set_cache_policy(policy);
+            self.download = self.download.cache(policy);
+        }
+        self
     }
 
     /// The terms of record, request and decision together.

@@ -59,18 +59,13 @@ impl ResponsePlan {
             headers.insert(name, value);
         }
         headers.insert(CDN_CACHE_CONTROL, NO_STORE);
-        match download.cache_policy() {
-            CachePolicy::NoStore => {
-                headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-            }
-            CachePolicy::Private { max_age } => {
-                let value = HeaderValue::try_from(format!("private, max-age={}", max_age.as_secs()));
-                headers.insert(CACHE_CONTROL, value.unwrap_or(NO_STORE));
-                headers.insert(VARY, HeaderValue::from_static("Cookie, Authorization"));
-            }
-        }
+        insert_cache_policy(&mut headers, download.cache_policy());
         headers.insert(Judgement::POLICY_HEADER, inline.unwrap_or(judgement.attachment).clone());
         Self { headers, dates_join: true }
+    }
+
+    pub(crate) fn set_cache_policy(&mut self, policy: CachePolicy) {
+        insert_cache_policy(&mut self.headers, policy);
     }
 
     /// Lets no date in `If-Range` join ranges: the whole file is sent. For files whose date may stay when their content
@@ -332,6 +327,19 @@ impl Sending {
     #[must_use]
     pub fn with_body(self, body: Body) -> Response<Body> {
         self.response.map(|()| body)
+    }
+}
+
+fn insert_cache_policy(headers: &mut HeaderMap, policy: CachePolicy) {
+    match policy {
+        CachePolicy::NoStore => {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        }
+        CachePolicy::Private { max_age } => {
+            let value = HeaderValue::try_from(format!("private, max-age={}", max_age.as_secs()));
+            headers.insert(CACHE_CONTROL, value.unwrap_or(NO_STORE));
+            headers.insert(VARY, HeaderValue::from_static("Cookie, Authorization"));
+        }
     }
 }
 

@@ -43,6 +43,7 @@ mod gcs;
 #[cfg(any(feature = "s3", feature = "gcs"))]
 mod hex;
 mod json;
+mod lifetime;
 #[cfg(feature = "local")]
 mod local;
 #[cfg(any(feature = "s3", feature = "local", feature = "gcs", feature = "azure"))]

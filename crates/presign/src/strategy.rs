@@ -16,16 +16,10 @@ use secure_download_core::{
 use crate::accept::prefers_json;
 use crate::conditional::not_modified;
 use crate::json;
+use crate::lifetime::{Lifetime, Lifetimes, Window};
 use crate::timestamp::Timestamp;
 
 const NAME: &str = "presign";
-
-/// How long a URL lives if nobody says.
-const LIFETIME: Duration = Duration::from_secs(5);
-
-/// How long a URL may live at most if nobody says. Temporary credentials are refreshed earlier than this before they
-/// end.
-const LONGEST: Duration = Duration::from_secs(300);
 
 /// What a client is told to wait when there is no credential to sign with.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -33,13 +27,26 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-/// Redirects granted clients to a URL that the store itself answers, for a few seconds.
+/// Redirects granted clients to a URL that the store itself answers, for a short while.
 ///
 /// - 302, and 303 should the method ever be another than GET and HEAD. A URL signed for GET is not good for HEAD, so
 ///   HEAD is signed as HEAD.
-/// - `Cache-Control: private, no-store`: whoever keeps the redirect keeps the key to the file.
-/// - The URL lives for [`Presign::expires`], or as long as the terms of file, request and decision say; never longer than
-///   [`Presign::max_expires`]. It ends no running transfer.
+/// - `Cache-Control: private, no-store`: whoever keeps the redirect keeps the key to the file. [`Presign::stable_for`]
+///   lets the client keep it.
+/// - The end of a URL ends no running transfer, but browsers ask the URL itself again: for each seek of a player, for
+///   pages of a document, for a reload and for the rest of a download that broke off. So its life depends on the file:
+///
+/// | file | life of its URL |
+/// |---|---|
+/// | an attachment of at most 1 MiB, or whose [`Download::length`](secure_download_core::Download::length) is not told | 5 seconds |
+/// | a longer attachment | a minute, and a second for each 128 KiB; an hour at most |
+/// | shown inline | an hour |
+/// | spends one of a limited number of uses | 5 seconds |
+/// | any, with [`Presign::expires`] | that |
+/// | any, with an expiry in the terms of file, request or decision | that |
+///
+///   Never longer than [`Presign::max_expires`], than the credentials live, or than the protocol allows. Who must be
+///   shut out sooner than that is sent the file by a strategy that asks again for each request.
 /// - A client that holds the record's own entity tag or date gets 304. Any other condition, and `Range`, is the
 ///   store's to answer.
 ///
@@ -71,36 +78,48 @@ const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control
 #[derive(Clone)]
 pub struct Presign {
     signer: Arc<dyn UrlSigner>,
-    lifetime: Duration,
-    longest: Duration,
+    lifetimes: Lifetimes,
     json: bool,
     replay_limited: bool,
 }
 
 impl Presign {
-    /// Redirects to what `signer` signs. A URL lives for five seconds, by the terms for at most five minutes.
+    /// Redirects to what `signer` signs, for as long as the table above says.
     #[must_use]
     pub fn new(signer: impl UrlSigner + 'static) -> Self {
-        Self {
-            signer: Arc::new(signer),
-            lifetime: LIFETIME,
-            longest: LONGEST,
-            json: false,
-            replay_limited: false,
-        }
+        Self { signer: Arc::new(signer), lifetimes: Lifetimes::default(), json: false, replay_limited: false }
     }
 
-    /// How long a URL lives, in whole seconds, where the terms name no expiry.
+    /// How long a URL lives, in whole seconds, where the terms name no expiry: for every file, whatever its length.
     #[must_use]
     pub fn expires(mut self, after: Duration) -> Self {
-        self.lifetime = after;
+        self.lifetimes.named = Some(after);
         self
     }
 
-    /// How long a URL lives at most, whatever the terms say.
+    /// How long a URL lives at most, whatever the terms say. Without it, terms reach five minutes, or as far as
+    /// [`Presign::expires`] if that is longer.
     #[must_use]
     pub fn max_expires(mut self, after: Duration) -> Self {
-        self.longest = after;
+        self.lifetimes.longest = Some(after);
+        self
+    }
+
+    /// Gives a file the same URL for up to this time, in whole seconds, so that browsers keep thumbnails and players find
+    /// the pieces that they have.
+    ///
+    /// - Time is cut into windows of this length. Within one, every process with the same key signs the same URL, byte for
+    ///   byte. It lives for the rest of the window and then as long as a fresh one would.
+    /// - Redirect and file carry `Cache-Control: private, max-age=N`: the redirect for the rest of the window, the file
+    ///   for a whole one unless its [`CachePolicy`](secure_download_core::CachePolicy) names another time. So a client
+    ///   that lost access goes on seeing the file for as long.
+    /// - [`Presign::max_expires`] bounds the whole life of a URL; a window is half of it at most.
+    /// - A URL is fresh and `no-store` where the terms name an expiry, where the grant spends one of a limited number of
+    ///   uses, where the record's cache policy says `NoStore`, and where credentials end too soon.
+    /// - A signer that takes no date, such as `StoreSigner`, gives a fresh URL each time.
+    #[must_use]
+    pub fn stable_for(mut self, window: Duration) -> Self {
+        self.lifetimes.stable_for = Some(window);
         self
     }
 
@@ -120,9 +139,22 @@ impl Presign {
         self
     }
 
-    fn lifetime(&self, grant: &Grant) -> Duration {
-        let asked = grant.terms().expiry().unwrap_or(self.lifetime);
-        Duration::from_secs(asked.min(self.longest).as_secs())
+    /// A URL, and until when the client may keep the way to it.
+    async fn sign(
+        &self,
+        grant: &Grant,
+        method: &Method,
+        window: Option<&Window>,
+        fresh: Lifetime,
+    ) -> Result<(SignedUrl, Option<SystemTime>), SignError> {
+        if let Some(Window { lifetime, end, .. }) = window {
+            let signed = self.signer.sign(grant, method, lifetime.lasts, lifetime.from).await?;
+            // Credentials may end it earlier.
+            if signed.expires_at() >= *end {
+                return Ok((signed, Some(*end)));
+            }
+        }
+        Ok((self.signer.sign(grant, method, fresh.lasts, fresh.from).await?, None))
     }
 }
 
@@ -139,17 +171,22 @@ impl DeliveryStrategy for Presign {
         if grant.terms().rate_limit().is_some() {
             return Err(grant.decline(NAME, "the store would not keep to the transfer rate"));
         }
-        let lifetime = self.lifetime(&grant);
-        if lifetime.is_zero() {
+        let now = SystemTime::now();
+        let fresh = self.lifetimes.fresh(&grant, now);
+        if fresh.lasts.is_zero() {
             return Err(grant.decline(NAME, "the terms leave less than a second"));
         }
-        let now = SystemTime::now();
+        let window = self.lifetimes.window(&grant, now);
+        let grant = match &window {
+            Some(window) => grant.cache_by_default(window.policy()),
+            None => grant,
+        };
         if let Some(response) = not_modified(&grant, head, now) {
             return Ok(response);
         }
         // What follows a 303 is a GET.
         let method = if *head.method() == Method::HEAD { Method::HEAD } else { Method::GET };
-        let signed = match self.signer.sign(&grant, &method, lifetime, now).await {
+        let (signed, kept_until) = match self.sign(&grant, &method, window.as_ref(), fresh).await {
             Ok(signed) => signed,
             Err(SignError::Inexpressible(reason)) => return Err(grant.decline(NAME, reason)),
             Err(SignError::Failed(source)) => {
@@ -165,8 +202,11 @@ impl DeliveryStrategy for Presign {
             })?
         };
         finish(response.headers_mut(), grant.plan().headers());
+        if let Some(end) = kept_until {
+            keep(response.headers_mut(), end.duration_since(now).unwrap_or_default());
+        }
         if self.json {
-            response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+            response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
         }
         response.extensions_mut().insert(Delivery::Redirected);
         Ok(response)
@@ -214,12 +254,19 @@ fn finish(headers: &mut HeaderMap, plan: &HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
+/// Lets the client keep the answer, but for nobody else.
+fn keep(headers: &mut HeaderMap, left: Duration) {
+    if let Ok(value) = HeaderValue::try_from(format!("private, max-age={}", left.as_secs())) {
+        headers.insert(CACHE_CONTROL, value);
+        headers.insert(VARY, HeaderValue::from_static("Cookie, Authorization"));
+    }
+}
+
 impl fmt::Debug for Presign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presign")
             .field("signer", &self.signer.name())
-            .field("lifetime", &self.lifetime)
-            .field("longest", &self.longest)
+            .field("lifetimes", &self.lifetimes)
             .finish_non_exhaustive()
     }
 }

@@ -130,7 +130,8 @@ fn a_token_is_good_for_its_own_base_alone() {
         let url = url.expect("signed").expose().to_owned();
         url.rsplit_once('/').expect("a token at the end").1.to_owned()
     };
-    let bases = ["/thumbs/", "/originals/", "https://files.example/thumbs/", "https://staging.example/thumbs/"];
+    let bases =
+        ["/thumbs/", "/originals/", "https://files.example/thumbs/", "https://staging.example/thumbs/"];
     for base in bases {
         let token = sign(&LocalSigner::new(base, key(1)));
         for other in bases {

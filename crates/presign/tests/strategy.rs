@@ -110,7 +110,7 @@ fn the_strictest_lifetime_wins_and_seconds_are_whole() {
     let expires = |after| Terms::new().expires(after);
     let presign = |signer: &Fake| Presign::new(signer.clone());
     type Case = (fn(Presign) -> Presign, Option<Duration>, Terms, Duration);
-    let cases: [Case; 9] = [
+    let cases: [Case; 12] = [
         (|p| p, None, Terms::new(), seconds(5)),
         (|p| p.expires(Duration::from_secs(60)), None, Terms::new(), seconds(60)),
         (|p| p.expires(Duration::from_secs(60)), None, expires(seconds(7)), seconds(7)),
@@ -120,6 +120,14 @@ fn the_strictest_lifetime_wins_and_seconds_are_whole() {
         (|p| p, None, expires(seconds(1_000_000)), seconds(300)),
         (|p| p.max_expires(Duration::from_secs(3600)), None, expires(seconds(1_000_000)), seconds(3600)),
         (|p| p, None, expires(Duration::from_millis(2_999)), seconds(2)),
+        (|p| p.expires(Duration::from_secs(7200)), None, Terms::new(), seconds(7200)),
+        (|p| p.expires(Duration::from_secs(7200)), None, expires(seconds(1_000_000)), seconds(7200)),
+        (
+            |p| p.expires(Duration::from_secs(7200)).max_expires(Duration::from_secs(30)),
+            None,
+            Terms::new(),
+            seconds(30),
+        ),
     ];
     for (set, of_file, terms, expected) in cases {
         let signer = Fake::good();
@@ -127,6 +135,66 @@ fn the_strictest_lifetime_wins_and_seconds_are_whole() {
         let response = serve(set(presign(&signer)), record, terms, &head(&Method::GET, &[]));
         assert_eq!(response.status(), 302);
         assert_eq!(signer.asked(), [(Method::GET, expected)]);
+    }
+}
+
+#[test]
+fn the_file_decides_how_long_its_url_lives_unless_a_lifetime_is_named() {
+    let (mib, hour) = (1024 * 1024, 3600);
+    let song = || file("a").content_type("audio/wav").length(60 * mib).inline();
+    let scan = || file("a").content_type("application/pdf");
+    for (record, expected) in [
+        (file("a"), 5),
+        (file("a").length(0), 5),
+        (file("a").length(mib), 5),
+        (file("a").length(mib + 1), 60 + 8),
+        (file("a").length(60_000_044), 60 + 457),
+        (file("a").length(1 << 40), hour),
+        (file("a").length(u64::MAX), hour),
+        (song(), hour),
+        (song().attachment(), 60 + 480),
+        (file("a").content_type("image/png").inline(), hour),
+        // The policy of the gate shows neither of these.
+        (scan().inline(), 5),
+        (file("a").content_type("text/html").inline(), 5),
+    ] {
+        for (method, named, most, asked, expected) in [
+            (Method::GET, None, None, None, expected),
+            (Method::HEAD, None, None, None, expected),
+            (Method::GET, Some(2), None, None, 2),
+            (Method::GET, Some(hour * 2), None, None, hour * 2),
+            (Method::GET, None, Some(4), None, 4),
+            (Method::GET, None, None, Some(3), 3),
+            (Method::GET, Some(9), Some(8), Some(7), 7),
+        ] {
+            let signer = Fake::good();
+            let mut presign = Presign::new(signer.clone());
+            presign = named.map_or(presign.clone(), |seconds| presign.expires(Duration::from_secs(seconds)));
+            presign =
+                most.map_or(presign.clone(), |seconds| presign.max_expires(Duration::from_secs(seconds)));
+            let terms =
+                asked.map_or(Terms::new(), |seconds| Terms::new().expires(Duration::from_secs(seconds)));
+            let response = serve(presign, record.clone(), terms, &head(&method, &[]));
+            assert_eq!(response.status(), 302);
+            assert_eq!(signer.asked(), [(method, Duration::from_secs(expected))], "{record:?}");
+        }
+    }
+}
+
+#[test]
+fn a_limited_use_never_gets_a_longer_url() {
+    for record in [file("a").length(1 << 30), file("a").content_type("audio/wav").inline()] {
+        let signer = Fake::good();
+        let presign = Presign::new(signer.clone()).allow_replay_of_limited_grants();
+        let presign = presign.stable_for(Duration::from_secs(60));
+        let gate = Gate::builder(std::collections::HashMap::from([("known".to_owned(), record)]))
+            .authorizer(|(): &(), _: &Download| Decision::Allow)
+            .strategy(presign)
+            .usage_limit(TwoUses)
+            .build();
+        let response = block_on(async { gate.serve(&(), "known", &head(&Method::GET, &[])).await });
+        assert_eq!(text(&response, "cache-control"), "private, no-store");
+        assert_eq!(signer.asked(), [(Method::GET, Duration::from_secs(5))]);
     }
 }
 
