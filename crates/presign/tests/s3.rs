@@ -6,12 +6,14 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use http::Method;
-use secure_download_core::{BoxError, Download, FileKey, SignError, SignedUrl, UrlSigner};
-use secure_download_presign::{CredentialProvider, Credentials, S3Bucket, S3Signer};
+use http::{Method, Response};
+use secure_download_core::{
+    Body, BoxError, CachePolicy, Download, FileKey, SignError, SignedUrl, Terms, UrlSigner,
+};
+use secure_download_presign::{CredentialProvider, Credentials, Presign, S3Bucket, S3Signer};
 use support::{block_on, file, grant, now};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -197,5 +199,100 @@ fn debug_and_errors_show_no_secret_and_no_url() {
     let shown = format!("{signer:?} {url:?} {error:?} {error}");
     for hidden in [SECRET, "session-token", "AKIDEXAMPLE", "X-Amz-Signature", "secret-key-name"] {
         assert!(!shown.contains(hidden), "{shown}");
+    }
+}
+
+/// What a gate over this strategy answers.
+fn ask(presign: &Presign, record: &Download, terms: Terms) -> Response<Body> {
+    let gate = support::gate(record.clone(), terms, presign.clone());
+    block_on(async { gate.serve(&(), "known", &support::head(&Method::GET, &[])).await })
+}
+
+fn header(response: &Response<Body>, name: &str) -> String {
+    let values = response.headers().get_all(name).iter().map(|value| value.to_str().expect("ASCII"));
+    values.collect::<Vec<_>>().join(", ")
+}
+
+fn parameter(response: &Response<Body>, name: &str) -> String {
+    let url = SignedUrl::new(header(response, "location"), now());
+    parse(&url).1.into_iter().find(|(known, _)| known == name).map(|(_, value)| value).unwrap_or_default()
+}
+
+/// Whole seconds since 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("behind 1970").as_secs()
+}
+
+/// Runs `test` within one window of so many seconds, however often that takes.
+fn within_one_window(window: u64, test: impl Fn() -> Box<dyn FnOnce()>) {
+    for _ in 0..5 {
+        let before = seconds() / window;
+        let judge = test();
+        if before == seconds() / window {
+            return judge();
+        }
+    }
+    panic!("every attempt crossed the end of a window");
+}
+
+#[test]
+fn a_stable_url_is_the_same_from_every_process_for_a_while() {
+    within_one_window(600, || {
+        let presign = || {
+            let signer = S3Signer::new(bucket(), credentials());
+            Presign::new(signer).stable_for(Duration::from_secs(600))
+        };
+        let thumbnail = file("a").content_type("image/png").filename("a.png");
+        let began = seconds() / 600 * 600;
+        let (one, other) =
+            (ask(&presign(), &thumbnail, Terms::new()), ask(&presign(), &thumbnail, Terms::new()));
+        let named = thumbnail.clone().cache(CachePolicy::Private { max_age: Duration::from_secs(60) });
+        let named = ask(&presign(), &named, Terms::new());
+        let bounded = ask(&presign().max_expires(Duration::from_secs(300)), &thumbnail, Terms::new());
+        let json = ask(&presign().json(), &thumbnail, Terms::new());
+        Box::new(move || {
+            assert_eq!(header(&one, "location"), header(&other, "location"));
+            assert_eq!(parameter(&one, "X-Amz-Expires"), "605");
+            assert_eq!(parameter(&one, "response-cache-control"), "private, max-age=600");
+            assert_eq!(parameter(&named, "response-cache-control"), "private, max-age=60");
+            // Half of it is the window, so what the client keeps is good as long as it is kept.
+            assert_eq!(parameter(&bounded, "X-Amz-Expires"), "155");
+            assert_eq!(parameter(&bounded, "response-cache-control"), "private, max-age=150");
+            for response in [&one, &named] {
+                let kept = header(response, "cache-control");
+                let left: u64 =
+                    kept.strip_prefix("private, max-age=").expect("kept").parse().expect("seconds");
+                assert!(left <= began + 600 - seconds().min(began + 599) + 1, "{kept}");
+                assert_eq!(header(response, "vary"), "Cookie, Authorization");
+                assert_eq!(header(response, "cdn-cache-control"), "no-store");
+            }
+            assert_eq!(header(&json, "vary"), "Cookie, Authorization, Accept");
+        })
+    });
+}
+
+#[test]
+fn a_stable_url_lives_no_longer_than_terms_policy_and_credentials() {
+    let window = Duration::from_secs(3600);
+    let presign = |credentials| Presign::new(S3Signer::new(bucket(), credentials)).stable_for(window);
+    let ending = credentials().expires_at(SystemTime::now() + Duration::from_secs(5));
+    let never = file("a").cache(CachePolicy::NoStore);
+    let short = Terms::new().expires(Duration::from_secs(7));
+    for (credentials, record, terms, longest) in [
+        (credentials(), &never, Terms::new(), 5),
+        (credentials(), &file("a"), short, 7),
+        (ending, &file("a"), Terms::new(), 5),
+    ] {
+        let before = seconds();
+        let response = ask(&presign(credentials), record, terms);
+        assert_eq!(header(&response, "cache-control"), "private, no-store", "{record:?}");
+        let expires: u64 = parameter(&response, "X-Amz-Expires").parse().expect("seconds");
+        assert!(expires <= longest, "{expires}");
+        let dated = parameter(&response, "X-Amz-Date");
+        let clock = &dated[9..15];
+        let of_day = |at: usize| clock[at..at + 2].parse::<u64>().expect("two digits");
+        let signed = of_day(0) * 3600 + of_day(2) * 60 + of_day(4);
+        let late = (86_400 + signed - before % 86_400) % 86_400;
+        assert!(late < 600, "it is dated when it was made: {dated}");
     }
 }
