@@ -103,17 +103,20 @@ fn each_volume_is_signed_for_its_own_bucket() {
     let gcs = GcsSigner::new(GcsBucket::new("scans").expect("a bucket").virtual_host(), key)
         .volume("host", GcsBucket::bound("https://files.example").expect("a bucket").virtual_host())
         .volume("port", volume("https://gcs.example:8443"))
+        .volume("path", volume("https://x.example/storage/v1"))
         .volume("dots", GcsBucket::new("files.example").expect("a bucket").virtual_host())
         .stored_cache_control(NO_STORE);
     let azure_key = AzureKey::account(AZURE_KEY).expect("a key");
     let azure = AzureSigner::new(AzureContainer::new("acct", "scans").expect("a container"), azure_key)
-        .volume("tenant", AzureContainer::new("other", "files").expect("a container"));
+        .volume("tenant", AzureContainer::new("other", "files").expect("a container"))
+        .volume("path", AzureContainer::at("https://x.example/blobs", "acct", "scans").expect("a container"));
     let cloudfront =
         CloudFrontSigner::new("https://d1.cloudfront.net", CloudFrontKey::new("K", RSA).expect("a key"))
             .and_then(|signer| signer.volume("tenant", "https://d2.cloudfront.net"))
+            .and_then(|signer| signer.volume("path", "https://d3.cloudfront.net/scans/"))
             .expect("addresses")
             .origin_overrides();
-    let cases: [(&dyn UrlSigner, &str, &str); 8] = [
+    let cases: [(&dyn UrlSigner, &str, &str); 11] = [
         (&gcs, "", "scans.storage.googleapis.com/a"),
         (&gcs, "host", "files.example/a"),
         (&gcs, "port", "gcs.example:8443/tenant/a"),
@@ -122,6 +125,9 @@ fn each_volume_is_signed_for_its_own_bucket() {
         (&azure, "tenant", "other.blob.core.windows.net/files/a"),
         (&cloudfront, "", "d1.cloudfront.net/a"),
         (&cloudfront, "tenant", "d2.cloudfront.net/a"),
+        (&gcs, "path", "x.example/storage/v1/tenant/a"),
+        (&azure, "path", "x.example/blobs/acct/scans/a"),
+        (&cloudfront, "path", "d3.cloudfront.net/scans/a"),
     ];
     for (signer, volume, expected) in cases {
         let record = if volume.is_empty() { file("a") } else { file("a").volume(volume) };
@@ -255,7 +261,10 @@ fn cloudfront_signs_the_whole_url() {
         }
     }
     assert!(CloudFrontKey::new("K&x=", RSA).is_err() && CloudFrontKey::new("K", "no key").is_err());
-    assert_eq!(CloudFrontSigner::new("https://d1.example/a", key(RSA)).err(), Some(CloudFrontError::Address));
+    assert_eq!(
+        CloudFrontSigner::new("https://d1.example/a?b", key(RSA)).err(),
+        Some(CloudFrontError::Address)
+    );
     for bad in ["192.0.2.0", "192.0.2.0/33", "2001:db8::/32", "anywhere/0"] {
         assert_eq!(at(key(RSA)).only_from(bad).err(), Some(CloudFrontError::Network), "{bad}");
     }

@@ -78,11 +78,17 @@ fn malformed_names_and_ended_credentials_are_refused() {
     ] {
         assert!(matches!(AssumeRole::new(arn, session), Err(StsError::Role)), "{arn} {session}");
     }
-    for (endpoint, region) in
-        [("https://sts.example/path", "r"), ("https://sts.example", "a/b"), ("sts.example", "r")]
-    {
+    for (endpoint, region) in [
+        ("https://sts.example/a//b", "r"),
+        ("https://sts.example/?a", "r"),
+        ("https://sts.example", "a/b"),
+        ("sts.example", "r"),
+    ] {
         assert!(matches!(StsEndpoint::at(endpoint, region), Err(StsError::Endpoint)));
     }
+    let below = StsEndpoint::at("https://x.example/sts/v1", "r").expect("an endpoint");
+    let request = role().request(&below, &credentials(), &policy(), now()).expect("a request");
+    assert_eq!(request.uri(), "https://x.example/sts/v1");
     let endpoint = StsEndpoint::aws("eu-central-1").expect("an endpoint");
     let ended = credentials().expires_at(now());
     assert!(matches!(role().request(&endpoint, &ended, &policy(), now()), Err(StsError::Expired)));

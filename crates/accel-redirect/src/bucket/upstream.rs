@@ -11,7 +11,7 @@ use crate::mapping::{MappingError, checked_folder, checked_location};
 /// The one server that the proxy fetches granted files from, and the internal location that stands for it. Never taken from
 /// a request.
 ///
-/// The origin is what the signed URLs begin with: `https://scans.s3.eu-central-1.amazonaws.com` for a bucket with a host of its own,
+/// The origin is scheme, host and port of the signed URLs; the path of an endpoint may stand behind it and is not looked at: `https://scans.s3.eu-central-1.amazonaws.com` for a bucket with a host of its own,
 /// `https://s3.example` for one in path style.
 ///
 /// ```
@@ -160,7 +160,8 @@ fn parse(origin: &str) -> Option<(bool, String, u16)> {
         _ => return None,
     };
     let authority = uri.authority()?;
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !origin.contains(['#', '@']);
+    // A path is the signed URLs' own.
+    let bare = uri.query().is_none() && !origin.contains(['#', '@']);
     let host = authority.host().to_ascii_lowercase();
     let name = !host.is_empty()
         && !host.starts_with(['.', '-'])
@@ -184,8 +185,8 @@ pub enum BucketUpstreamError {
     /// The location, or the name of a file, is not plain.
     #[error(transparent)]
     Name(#[from] MappingError),
-    /// The origin is not just scheme, host and port.
-    #[error("the origin is `https://HOST`, with `:PORT` if need be and nothing else")]
+    /// The origin is not scheme, host and port.
+    #[error("the origin is `https://HOST`, with `:PORT` if need be")]
     Origin,
     /// Files and signed URLs would cross the network unprotected.
     #[error("without TLS everybody on the way reads the files: use https, or `BucketUpstream::without_tls`")]
@@ -220,6 +221,7 @@ mod tests {
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000", "127.0.0.1", 9000),
             ("http://[::1]:80", "http://[::1]", "[::1]", 80),
             ("http://localhost", "http://localhost", "localhost", 80),
+            ("https://x.example/storage/v1/s3", "https://x.example", "x.example", 443),
         ] {
             let upstream = BucketUpstream::new("/_bucket", origin).expect(origin);
             assert_eq!((upstream.origin(), upstream.host(), upstream.port()), (kept, host, port));
@@ -242,7 +244,6 @@ mod tests {
             ("s3.example", Origin),
             ("ftp://s3.example", Origin),
             ("https://user@s3.example", Origin),
-            ("https://s3.example/bucket", Origin),
             ("https://s3.example?x", Origin),
             ("https://s3.example:x", Origin),
             ("https://s3;example", Origin),

@@ -1,6 +1,6 @@
 //! [`AzureContainer`]: where a container is reached.
 
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 
 /// A container of a storage account, and the address under which clients reach it.
 ///
@@ -39,7 +39,8 @@ impl AzureContainer {
     /// # Errors
     /// [`AzureContainerError`] if address or names are malformed.
     pub fn at(endpoint: &str, account: &str, container: &str) -> Result<Self, AzureContainerError> {
-        let (scheme, authority) = endpoint::parse(endpoint).ok_or(AzureContainerError)?;
+        let Endpoint { scheme, authority, path } =
+            endpoint::parse_with_path(endpoint).ok_or(AzureContainerError)?;
         let name = |name: &str, extra: &str| {
             (3..=63).contains(&name.len())
                 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c))
@@ -49,7 +50,7 @@ impl AzureContainer {
             return Err(AzureContainerError);
         }
         Ok(Self {
-            prefix: format!("{scheme}://{authority}/{account}/{container}/"),
+            prefix: format!("{scheme}://{authority}{path}/{account}/{container}/"),
             resource: format!("/blob/{account}/{container}/"),
             https: scheme == "https",
         })

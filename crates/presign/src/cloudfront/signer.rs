@@ -9,10 +9,11 @@ use secure_download_core::{Grant, SignError, SignedUrl, UrlSigner};
 
 use super::CloudFrontKey;
 use super::policy::Policy;
+use crate::endpoint::{self, Endpoint};
 use crate::overrides::Overrides;
+use crate::percent;
 use crate::timestamp::Timestamp;
 use crate::volumes::Volumes;
-use crate::{endpoint, percent};
 
 /// Signs for a distribution in front of a bucket, with SHA-256, without a word to the network.
 ///
@@ -85,8 +86,9 @@ impl CloudFrontSigner {
 }
 
 fn base(address: &str) -> Result<String, CloudFrontError> {
-    let (scheme, authority) = endpoint::parse(address).ok_or(CloudFrontError::Address)?;
-    Ok(format!("{scheme}://{authority}/"))
+    let Endpoint { scheme, authority, path } =
+        endpoint::parse_with_path(address).ok_or(CloudFrontError::Address)?;
+    Ok(format!("{scheme}://{authority}{path}/"))
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! [`GcsBucket`]: where a bucket is reached.
 
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 
 /// A bucket, and the address under which clients reach it.
 ///
@@ -10,6 +10,7 @@ use crate::endpoint;
 /// let bucket = GcsBucket::new("scans")?;
 /// assert_eq!(bucket.url(), "https://storage.googleapis.com/scans/");
 /// assert_eq!(GcsBucket::new("scans")?.virtual_host().url(), "https://scans.storage.googleapis.com/");
+/// assert_eq!(GcsBucket::at("https://x.example/gcs", "scans")?.url(), "https://x.example/gcs/scans/");
 /// assert_eq!(GcsBucket::bound("https://files.example")?.url(), "https://files.example/");
 /// # Ok::<(), secure_download_presign::GcsBucketError>(())
 /// ```
@@ -31,7 +32,7 @@ impl GcsBucket {
         Self::at("https://storage.googleapis.com", bucket)
     }
 
-    /// A bucket of another endpoint: scheme, host and port.
+    /// A bucket of another endpoint: scheme, host and port, behind them a path if it has one.
     ///
     /// # Errors
     /// [`GcsBucketError`] if either is malformed.
@@ -41,8 +42,9 @@ impl GcsBucket {
         if !length || !bucket.chars().all(plain) || bucket.starts_with('.') || bucket.contains("..") {
             return Err(GcsBucketError);
         }
-        let (scheme, authority) = endpoint::parse(endpoint).ok_or(GcsBucketError)?;
-        Ok(Self::assemble(scheme, authority, format!("/{bucket}/")))
+        let Endpoint { scheme, authority, path } =
+            endpoint::parse_with_path(endpoint).ok_or(GcsBucketError)?;
+        Ok(Self::assemble(scheme, authority, format!("{path}/{bucket}/")))
     }
 
     /// A bucket that has a domain of its own.
@@ -54,11 +56,11 @@ impl GcsBucket {
         Ok(Self::assemble(scheme, authority, "/".to_owned()))
     }
 
-    /// The same bucket as a host. One with dots in its name, or with a domain of its own, stays where it is.
+    /// The same bucket as a host. One with dots in its name, below a path, or with a domain of its own, stays where it is.
     #[must_use]
     pub fn virtual_host(self) -> Self {
         let name = self.folder.trim_matches('/');
-        if name.is_empty() || name.contains(['.', '_']) {
+        if name.is_empty() || name.contains(['.', '_', '/']) {
             return self;
         }
         let authority = format!("{name}.{}", self.authority);
@@ -97,6 +99,6 @@ impl GcsBucket {
 /// The bucket cannot be addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a bucket's name has 3 to 222 of a-z, 0-9, `-`, `_` and single dots; an address is scheme, host and port"
+    "a bucket's name has 3 to 222 of a-z, 0-9, `-`, `_` and single dots; an address is scheme, host and port, an endpoint also a path"
 )]
 pub struct GcsBucketError;

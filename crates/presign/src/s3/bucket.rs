@@ -1,6 +1,6 @@
 //! [`S3Bucket`]: where a bucket is reached.
 
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 
 /// A bucket, the region that its signatures name, and the address under which clients reach it.
 ///
@@ -24,6 +24,8 @@ pub struct S3Bucket {
     scheme: &'static str,
     /// The endpoint's host, and its port unless that is the scheme's own.
     authority: String,
+    /// The endpoint's path: empty, or `/` and more, without one at the end.
+    path: String,
     region: String,
     bucket: String,
     virtual_host: bool,
@@ -48,12 +50,13 @@ impl S3Bucket {
     }
 
     /// A bucket of any server, in path style. `endpoint` is scheme, host and, if it is not the scheme's own, port, as
-    /// clients reach it.
+    /// clients reach it; behind them a path if the server has one, as Supabase's `https://PROJECT.supabase.co/storage/v1/s3`.
     ///
     /// # Errors
     /// [`S3BucketError`] says what is wrong with endpoint, region or name.
     pub fn at(endpoint: &str, region: &str, bucket: &str) -> Result<Self, S3BucketError> {
-        let (scheme, authority) = endpoint::parse(endpoint).ok_or(S3BucketError::Endpoint)?;
+        let Endpoint { scheme, authority, path } =
+            endpoint::parse_with_path(endpoint).ok_or(S3BucketError::Endpoint)?;
         if !endpoint::is_region(region) {
             return Err(S3BucketError::Region);
         }
@@ -65,10 +68,11 @@ impl S3Bucket {
         }
         Ok(Self {
             scheme,
-            prefix: format!("{scheme}://{authority}/{bucket}/"),
+            prefix: format!("{scheme}://{authority}{path}/{bucket}/"),
             origin: scheme.len() + 3 + authority.len(),
             host: authority.clone(),
             authority,
+            path,
             region: region.to_owned(),
             bucket: bucket.to_owned(),
             virtual_host: false,
@@ -95,8 +99,8 @@ impl S3Bucket {
             return Err(S3BucketError::VirtualHost);
         }
         self.host = format!("{}.{}", self.bucket, self.authority);
-        self.prefix = format!("{}://{}/", self.scheme, self.host);
-        self.origin = self.prefix.len() - 1;
+        self.prefix = format!("{}://{}{}/", self.scheme, self.host, self.path);
+        self.origin = self.scheme.len() + 3 + self.host.len();
         self.virtual_host = true;
         Ok(self)
     }
@@ -142,8 +146,10 @@ impl S3Bucket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum S3BucketError {
-    /// The endpoint is not just scheme, host and port.
-    #[error("an endpoint is `https://HOST` or `http://HOST`, with `:PORT` if need be and nothing else")]
+    /// The endpoint is not scheme, host and port, or its path holds more than letters, digits and `-._~` between its `/`.
+    #[error(
+        "an endpoint is `https://HOST` or `http://HOST`, with `:PORT` and a path of letters, digits and `-._~` if need be"
+    )]
     Endpoint,
     /// The region holds other characters than letters, digits, `-` and `_`.
     #[error("a region has letters, digits, `-` and `_`; servers that have none want `us-east-1`")]
@@ -168,6 +174,9 @@ mod tests {
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000/bkt/"),
             ("http://[::1]:80", "http://[::1]/bkt/"),
             ("https://s3.example:80", "https://s3.example:80/bkt/"),
+            ("https://x.example/storage/v1/s3", "https://x.example/storage/v1/s3/bkt/"),
+            ("https://X.example:443/storage/v1/S3/", "https://x.example/storage/v1/S3/bkt/"),
+            ("http://[::1]:9000/a~b._-", "http://[::1]:9000/a~b._-/bkt/"),
         ] {
             assert_eq!(S3Bucket::at(endpoint, "r", "bkt").expect(endpoint).url(), url);
         }
@@ -177,7 +186,16 @@ mod tests {
             "ftp://s3.example",
             "https://",
             "https://user@s3.example",
-            "https://s3.example/path",
+            "https://s3.example/a//b",
+            "https://s3.example//",
+            "https://s3.example/../b",
+            "https://s3.example/a/.",
+            "https://s3.example/a%20b",
+            "https://s3.example/a+b",
+            "https://s3.example/a;b",
+            "https://s3.example/ä",
+            "https://s3.example/a?b",
+            "https://s3.example/a#b",
             "https://s3.example?query",
             "https://s3.example#fragment",
             "https://s3%2eexample",
@@ -209,6 +227,10 @@ mod tests {
             assert_eq!(at.is_ok(), path, "{name}");
             assert_eq!(at.is_ok_and(|bucket| bucket.virtual_host().is_ok()), host, "{name}");
         }
+        let below = S3Bucket::at("https://s3.example/v1/s3", "r", "bkt").and_then(S3Bucket::virtual_host);
+        let below = below.expect("a host below a path");
+        assert_eq!(below.url(), "https://bkt.s3.example/v1/s3/");
+        assert_eq!(&below.url()[below.origin_length()..], "/v1/s3/", "it is signed with its path");
         assert_eq!(S3Bucket::at("https://s3.example", "a/b", "bkt"), Err(S3BucketError::Region));
         let dotted = S3Bucket::at("http://s3.example", "r", "my.bkt").and_then(S3Bucket::virtual_host);
         assert_eq!(dotted.expect("without TLS").url(), "http://my.bkt.s3.example/");

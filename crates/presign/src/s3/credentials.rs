@@ -129,7 +129,7 @@ pub trait CredentialProvider: Send + Sync {
     /// The credentials to sign with now.
     ///
     /// # Errors
-    /// Any error is answered with 503.
+    /// Any error is answered with 503, unless the credentials that were given before are still good.
     async fn credentials(&self) -> Result<Arc<Credentials>, BoxError>;
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod day;
 #[cfg(feature = "sts")]
 mod policy;
 mod signer;
+mod source;
 #[cfg(feature = "aws-credentials")]
 mod store_credentials;
 

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +12,7 @@ use secure_download_core::{AuditId, FileKey, Grant, SignError, SignedUrl, UrlSig
 use sha2::{Digest as _, Sha256};
 
 use super::day::DayCache;
+use super::source::{Renewed, Source};
 use super::{CredentialProvider, Credentials, S3Bucket};
 use crate::overrides::Overrides;
 use crate::percent;
@@ -48,11 +49,6 @@ pub struct S3Signer {
     tells_audit_id: bool,
 }
 
-enum Source {
-    Fixed(Arc<Credentials>),
-    Provider(Arc<dyn CredentialProvider>),
-}
-
 impl S3Signer {
     /// Signs downloads that name no volume for `bucket`.
     #[must_use]
@@ -65,11 +61,14 @@ impl S3Signer {
     }
 
     /// As [`S3Signer::new`], with credentials that are renewed.
+    ///
+    /// The provider is asked for each URL. If it takes longer than to look into a cache, or fails, the latest credentials
+    /// sign as long as they are good; after that a request waits five seconds at most.
     #[must_use]
     pub fn with_provider(bucket: S3Bucket, provider: impl CredentialProvider + 'static) -> Self {
         Self {
             volumes: Volumes::new(Place::new(bucket)),
-            source: Source::Provider(Arc::new(provider)),
+            source: Source::Provider(Renewed::new(provider)),
             tells_audit_id: false,
         }
     }
@@ -132,19 +131,10 @@ impl UrlSigner for S3Signer {
         match &self.source {
             Source::Fixed(credentials) => self.sign_with(credentials, grant, method, lifetime, now),
             Source::Provider(provider) => {
-                let credentials = provider.credentials().await.map_err(SignError::Failed)?;
-                self.sign_with(&credentials, grant, method, lifetime, now)
+                let (credentials, left) = provider.get(lifetime, now).await.map_err(SignError::Failed)?;
+                self.sign_with(&credentials, grant, method, lifetime.min(left), now)
             }
         }
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fixed(_) => "Fixed",
-            Self::Provider(_) => "Provider",
-        })
     }
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::StsError;
 use super::response::read;
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::hex::hex;
 use crate::s3::day::{ALGORITHM, Day};
 use crate::s3::{Credentials, S3Policy};
@@ -31,6 +31,8 @@ const SHORTEST: Duration = Duration::from_secs(900);
 pub struct StsEndpoint {
     scheme: &'static str,
     host: String,
+    /// Begins with `/`.
+    path: String,
     region: String,
 }
 
@@ -44,16 +46,19 @@ impl StsEndpoint {
         Self::at(&format!("https://sts.{region}.{suffix}"), region)
     }
 
-    /// Any server: scheme, host and port. Those that have no regions want `us-east-1`.
+    /// Any server: scheme, host and port, and a path if it has one. Those that have no regions want `us-east-1`.
     ///
     /// # Errors
     /// [`StsError::Endpoint`] if it is more or less than that.
     pub fn at(endpoint: &str, region: &str) -> Result<Self, StsError> {
-        let (scheme, host) = endpoint::parse(endpoint).ok_or(StsError::Endpoint)?;
+        let Endpoint { scheme, authority: host, path } =
+            endpoint::parse_with_path(endpoint).ok_or(StsError::Endpoint)?;
         if !endpoint::is_region(region) {
             return Err(StsError::Endpoint);
         }
-        Ok(Self { scheme, host, region: region.to_owned() })
+        // The root is a path too; any other stands as it was given.
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        Ok(Self { scheme, host, path, region: region.to_owned() })
     }
 }
 
@@ -140,8 +145,10 @@ impl AssumeRole {
         let date = now.basic();
 
         let mut canonical = Sha256::new();
-        canonical
-            .update(format!("POST\n/\n\ncontent-type:{FORM}\nhost:{}\nx-amz-date:{date}\n", endpoint.host));
+        canonical.update(format!(
+            "POST\n{}\n\ncontent-type:{FORM}\nhost:{}\nx-amz-date:{date}\n",
+            endpoint.path, endpoint.host
+        ));
         let mut signed_headers = "content-type;host;x-amz-date".to_owned();
         if let Some(token) = token {
             canonical.update("x-amz-security-token:");
@@ -164,7 +171,7 @@ impl AssumeRole {
             value.set_sensitive(true);
             Ok::<_, StsError>(value)
         };
-        let mut request = Request::post(format!("{}://{}/", endpoint.scheme, endpoint.host))
+        let mut request = Request::post(format!("{}://{}{}", endpoint.scheme, endpoint.host, endpoint.path))
             .header(CONTENT_TYPE, FORM)
             .header(HOST, &endpoint.host)
             .header(X_AMZ_DATE, date)
