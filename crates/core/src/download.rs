@@ -165,7 +165,8 @@ impl Download {
         self
     }
 
-    /// The length in bytes, as far as the app knows.
+    /// The length in bytes, as far as the app knows. `Router` may choose by it, and a signed URL lives by it; what is sent
+    /// has the length that the file has.
     #[must_use]
     pub fn length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);

@@ -42,6 +42,8 @@ mod endpoint;
 mod gcs;
 #[cfg(any(feature = "s3", feature = "gcs"))]
 mod hex;
+#[cfg(any(feature = "s3", feature = "object_store"))]
+mod in_time;
 mod json;
 mod lifetime;
 #[cfg(feature = "local")]

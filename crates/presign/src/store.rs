@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer, Url};
 use secure_download_core::{Grant, SignError, SignedUrl, UrlSigner};
 
+use crate::in_time::{Silent, in_time};
 use crate::overrides::Overrides;
 use crate::timestamp::Timestamp;
 use crate::volumes::Volumes;
@@ -49,6 +50,25 @@ impl StoreSigner {
 
     /// As [`StoreSigner::new`], for Google Cloud Storage, whose versions are generations. It has no parameter for
     /// `Cache-Control`, so see [`StoreSigner::stored_cache_control`].
+    ///
+    /// Needs no private key: with a machine's account or workload identity, the client asks Google to sign each URL
+    /// (`signBlob` of the IAM Credentials API,
+    /// <https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob>). The account
+    /// needs the permission `iam.serviceAccounts.signBlob` for itself. Each URL costs one request to Google.
+    ///
+    /// ```no_run
+    /// use object_store::gcp::GoogleCloudStorageBuilder;
+    /// use secure_download_presign::{Presign, StoreSigner};
+    /// use std::sync::Arc;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = GoogleCloudStorageBuilder::from_env().with_bucket_name("scans").build()?;
+    /// let signer = StoreSigner::gcs(Arc::new(store)).stored_cache_control("private, no-store");
+    /// let strategy = Presign::new(signer);
+    /// # let _ = strategy;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn gcs(store: Arc<dyn Signer>) -> Self {
         Self { version: "generation", ..Self::new(store) }
@@ -107,7 +127,9 @@ impl UrlSigner for StoreSigner {
             .map_err(|_| SignError::Inexpressible("the key is no path of object_store"))?;
         let lifetime = Duration::from_secs(lifetime.as_secs());
         let options = SignedUrlOptions::new().with_query(parameters.iter().cloned());
-        let url = match store.signed_url_opts(method.clone(), &path, lifetime, &options).await {
+        let signing = store.signed_url_opts(method.clone(), &path, lifetime, &options);
+        let signed = in_time(signing).await.map_err(|Silent| SignError::Failed(Silent.into()))?;
+        let url = match signed {
             Ok(url) => url,
             Err(Error::NotSupported { .. }) => {
                 return Err(SignError::Inexpressible("this store signs no headers into a URL"));

@@ -19,7 +19,7 @@ use http::Method;
 use secure_download_core::{BoxError, Download, SignError, SignedUrl, UrlSigner};
 use secure_download_presign::{
     AzureContainer, AzureDelegationKey, AzureKey, AzureKeyProvider, AzureSigner, CloudFrontError,
-    CloudFrontKey, CloudFrontSigner, GcsBucket, GcsKey, GcsSigner,
+    CloudFrontKey, CloudFrontSigner, GcsBucket, GcsKey, GcsKeyError, GcsSigner,
 };
 use support::{block_on, file, grant, now};
 
@@ -84,6 +84,10 @@ fn gcs_carries_type_name_and_generation() {
     }
     let json = serde_json::json!({ "client_email": "a@b.example", "private_key": RSA }).to_string();
     assert!(GcsKey::from_json(json.as_bytes()).is_ok());
+    for kind in ["external_account", "authorized_user", "impersonated_service_account"] {
+        let json = serde_json::json!({ "type": kind, "client_id": "a" }).to_string();
+        assert_eq!(GcsKey::from_json(json.as_bytes()).err(), Some(GcsKeyError::NoPrivateKey), "{kind}");
+    }
     for bad in ["", "{}", "{\"client_email\":\"a\",\"private_key\":\"b\"}"] {
         assert!(GcsKey::from_json(bad.as_bytes()).is_err(), "{bad}");
     }

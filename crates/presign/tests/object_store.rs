@@ -115,6 +115,35 @@ fn a_url_without_what_was_asked_for_is_not_used() {
     }
 }
 
+/// Never answers, as a client whose way to the signing service is cut.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Signer for Silent {
+    async fn signed_url(&self, _: Method, _: &Path, _: Duration) -> Result<Url, Error> {
+        std::future::pending().await
+    }
+
+    async fn signed_url_opts(
+        &self,
+        _: Method,
+        _: &Path,
+        _: Duration,
+        _: &SignedUrlOptions,
+    ) -> Result<Url, Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_costs_five_seconds() {
+    let started = tokio::time::Instant::now();
+    let signed = StoreSigner::new(Arc::new(Silent)).sign(&grant(file("a")), &Method::GET, FIVE, now()).await;
+    assert!(matches!(signed, Err(SignError::Failed(_))), "{signed:?}");
+    assert_eq!(started.elapsed(), FIVE);
+}
+
 fn changed(url: &Url, from: &str, to: &str) -> Url {
     assert!(url.as_str().contains(from), "{url}");
     Url::parse(&url.as_str().replace(from, to)).expect("a URL")

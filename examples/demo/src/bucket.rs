@@ -47,9 +47,14 @@ impl Bucket {
         Ok(Self { bucket, credentials, client, prefix: "", embedded: Some((server, folder)) })
     }
 
-    /// Sends clients to the bucket; what a signed URL cannot keep, such as a transfer rate, is streamed out of it.
-    pub(crate) fn strategy(&self, expires: Duration) -> FirstOf {
-        let presign = Presign::new(self.signer()).expires(expires).max_expires(expires);
+    /// Sends clients to the bucket; what a signed URL cannot keep, such as a transfer rate, is streamed out of it. Without
+    /// `expires` the file decides how long its URL lives.
+    pub(crate) fn strategy(&self, expires: Option<Duration>) -> FirstOf {
+        let presign = Presign::new(self.signer());
+        let presign = match expires {
+            Some(expires) => presign.expires(expires).max_expires(expires),
+            None => presign,
+        };
         FirstOf::new(presign).or(self.streamed())
     }
 

@@ -54,9 +54,9 @@ pub struct Options {
     /// A proxy, caddy or nginx, fetches from the bucket: no redirect, and the bucket stays hidden
     #[arg(long)]
     pub mask: bool,
-    /// Life of a signed URL
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
-    pub expires: u64,
+    /// Life of a signed URL. Without it 5 for small attachments, longer for what players and slow downloads ask for again
+    #[arg(long, value_name = "SECONDS")]
+    pub expires: Option<u64>,
     /// Where one-time links are kept: `sqlite` (in the data folder), `memory` or `redis://...`
     #[arg(long, value_name = "STORE", default_value = "sqlite")]
     pub links: LinkStoreName,
@@ -216,7 +216,7 @@ impl Options {
         if self.s3_bucket.is_none() && (self.s3_endpoint.is_some() || self.s3_region.is_some()) {
             return Err("--s3-endpoint and --s3-region need --s3-bucket".to_owned());
         }
-        if self.expires == 0 {
+        if self.expires == Some(0) {
             return Err("--expires 0 leaves no time to download anything".to_owned());
         }
         if self.s3_bucket.is_none() && !self.mask && self.listen.is_reachable_from_outside() {

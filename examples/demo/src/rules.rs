@@ -34,6 +34,7 @@ impl Record for StoredFile {
     fn download(&self) -> Download {
         let download = Download::new(self.key.clone());
         let download = download.filename(&self.row.name).content_type(&self.row.content_type);
+        let download = download.length(self.row.size);
         // Checked while it was uploaded. Without a charset, browsers show UTF-8 wrongly.
         if self.row.is_utf8 { download.text_is_utf8() } else { download }
     }

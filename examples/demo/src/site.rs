@@ -184,7 +184,7 @@ impl Delivery {
                     let guard = masked.guard();
                     Ok(Self::new(masked.name(), FirstOf::new(masked).or(bucket.streamed())).guarded(guard))
                 }
-                None => Ok(Self::new("presign", bucket.strategy(Duration::from_secs(options.expires)))),
+                None => Ok(Self::new("presign", bucket.strategy(options.expires.map(Duration::from_secs)))),
             };
         }
         let stream = Stream::local(media)

@@ -24,37 +24,44 @@ impl GcsKey {
     /// A service account by its e-mail address and its private RSA key in PEM.
     ///
     /// # Errors
-    /// [`GcsKeyError`] if the key cannot be read.
+    /// [`GcsKeyError::Malformed`] if the key cannot be read.
     pub fn service_account(client_email: impl Into<String>, pem: &str) -> Result<Self, GcsKeyError> {
-        let secret = Secret::Rsa(PrivateKey::rsa(pem).ok_or(GcsKeyError)?);
+        let secret = Secret::Rsa(PrivateKey::rsa(pem).ok_or(GcsKeyError::Malformed)?);
         Self::checked(client_email.into(), secret)
     }
 
     /// A service account's key file, as Google's console gives it.
     ///
     /// # Errors
-    /// [`GcsKeyError`] if it holds no `client_email`, or no `private_key` that can be read.
+    /// [`GcsKeyError::NoPrivateKey`] for the files of workload identity and of a user's login, which hold none: the crate's
+    /// `StoreSigner::gcs` signs for these. [`GcsKeyError::Malformed`] if the file holds no `client_email`, or no
+    /// `private_key` that can be read.
     pub fn from_json(file: &[u8]) -> Result<Self, GcsKeyError> {
-        let file: serde_json::Value = serde_json::from_slice(file).map_err(|_| GcsKeyError)?;
-        let text = |name: &str| file[name].as_str().ok_or(GcsKeyError);
+        let file: serde_json::Value = serde_json::from_slice(file).map_err(|_| GcsKeyError::Malformed)?;
+        if file["type"].as_str().is_some_and(|kind| kind != "service_account")
+            && file["private_key"].is_null()
+        {
+            return Err(GcsKeyError::NoPrivateKey);
+        }
+        let text = |name: &str| file[name].as_str().ok_or(GcsKeyError::Malformed);
         Self::service_account(text("client_email")?, text("private_key")?)
     }
 
     /// An HMAC key: two hundred times faster than RSA.
     ///
     /// # Errors
-    /// [`GcsKeyError`] if either part is empty.
+    /// [`GcsKeyError::Malformed`] if either part is empty.
     pub fn hmac(access_id: impl Into<String>, secret: impl Into<String>) -> Result<Self, GcsKeyError> {
         let secret = Zeroizing::new(secret.into());
         if secret.is_empty() {
-            return Err(GcsKeyError);
+            return Err(GcsKeyError::Malformed);
         }
         Self::checked(access_id.into(), Secret::Hmac(secret))
     }
 
     fn checked(id: String, secret: Secret) -> Result<Self, GcsKeyError> {
         let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
-        if plain { Ok(Self { id, secret }) } else { Err(GcsKeyError) }
+        if plain { Ok(Self { id, secret }) } else { Err(GcsKeyError::Malformed) }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -91,9 +98,19 @@ impl fmt::Debug for GcsKey {
     }
 }
 
-/// The key cannot be used.
+/// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a GCS key is a service account's e-mail address with its RSA key in PEM, or an HMAC key's id and secret"
-)]
-pub struct GcsKeyError;
+#[non_exhaustive]
+pub enum GcsKeyError {
+    /// A part is missing or cannot be read.
+    #[error(
+        "a GCS key is a service account's e-mail address with its RSA key in PEM, or an HMAC key's id and secret"
+    )]
+    Malformed,
+    /// The file names an account whose key Google keeps.
+    #[error(
+        "the file holds no private key (workload identity or a user's login): let Google sign, with `StoreSigner::gcs` over \
+         object_store's GoogleCloudStorage"
+    )]
+    NoPrivateKey,
+}

@@ -23,6 +23,9 @@ const LONGEST: u64 = 604_800;
 /// There is no parameter for `Cache-Control`: the store sends what the object was stored with. So a download is
 /// declined unless [`GcsSigner::stored_cache_control`] says that this is what the plan asks for.
 ///
+/// An account whose private key Google keeps (workload identity, a machine's own account) signs by
+/// `iam.serviceAccounts.signBlob`: take `StoreSigner::gcs` of the feature `object_store` for it.
+///
 /// ```no_run
 /// use secure_download_presign::{GcsBucket, GcsKey, GcsSigner, Presign};
 ///

@@ -11,9 +11,7 @@ use secure_download_core::BoxError;
 use tokio::time::{Instant, timeout_at};
 
 use super::{CredentialProvider, Credentials};
-
-/// How long a provider may take, once there are no good credentials left to sign with.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::in_time::{PATIENCE, Silent};
 
 /// Credentials that last this long are good for a URL whose own life is longer: it ends with them.
 const GOOD: Duration = Duration::from_secs(60);
@@ -63,8 +61,8 @@ struct Asking {
 enum ProviderFailed {
     #[error("the provider of credentials failed: {0}")]
     Failed(Arc<BoxError>),
-    #[error("the provider of credentials said nothing for {} seconds", PATIENCE.as_secs())]
-    Silent,
+    #[error(transparent)]
+    Silent(#[from] Silent),
 }
 
 impl Renewed {
@@ -92,7 +90,7 @@ impl Renewed {
             return Ok(latest);
         }
         let answer = timeout_at(asking.since + PATIENCE, asking.answer).await;
-        self.settle(answer.unwrap_or(Err(ProviderFailed::Silent)), now)
+        self.settle(answer.unwrap_or(Err(Silent.into())), now)
     }
 
     /// The question that is under way, or a new one in place of one that took too long.
