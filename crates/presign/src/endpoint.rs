@@ -12,14 +12,8 @@ pub(crate) struct Endpoint {
     pub(crate) path: String,
 }
 
-/// Scheme and authority of an address without a path.
-pub(crate) fn parse(endpoint: &str) -> Option<(&'static str, String)> {
-    let Endpoint { scheme, authority, path } = parse_with_path(endpoint)?;
-    path.is_empty().then_some((scheme, authority))
-}
-
 /// An address, whose path has no character that signatures and clients could write in two ways.
-pub(crate) fn parse_with_path(endpoint: &str) -> Option<Endpoint> {
+pub(crate) fn parse(endpoint: &str) -> Option<Endpoint> {
     let uri: Uri = endpoint.parse().ok()?;
     let (scheme, own_port) = match uri.scheme_str()? {
         "https" => ("https", 443),

@@ -1,10 +1,6 @@
 //! [`in_time`]: waits for others, but not long.
 
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
-
-use tokio::time::timeout;
 
 /// How long credentials and signatures of others may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,10 +11,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Silent;
 
 /// What `future` gives within [`PATIENCE`]. One that is ready at once needs no runtime.
+#[cfg(feature = "object_store")]
 pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, Silent> {
-    let mut future = pin!(future);
+    use std::task::Poll;
+
+    let mut future = std::pin::pin!(future);
     if let Poll::Ready(ready) = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Ok(ready);
     }
-    timeout(PATIENCE, future).await.map_err(|_| Silent)
+    tokio::time::timeout(PATIENCE, future).await.map_err(|_| Silent)
 }

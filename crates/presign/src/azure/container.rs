@@ -39,8 +39,7 @@ impl AzureContainer {
     /// # Errors
     /// [`AzureContainerError`] if address or names are malformed.
     pub fn at(endpoint: &str, account: &str, container: &str) -> Result<Self, AzureContainerError> {
-        let Endpoint { scheme, authority, path } =
-            endpoint::parse_with_path(endpoint).ok_or(AzureContainerError)?;
+        let Endpoint { scheme, authority, path } = endpoint::parse(endpoint).ok_or(AzureContainerError)?;
         let name = |name: &str, extra: &str| {
             (3..=63).contains(&name.len())
                 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c))

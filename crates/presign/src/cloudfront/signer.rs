@@ -86,8 +86,7 @@ impl CloudFrontSigner {
 }
 
 fn base(address: &str) -> Result<String, CloudFrontError> {
-    let Endpoint { scheme, authority, path } =
-        endpoint::parse_with_path(address).ok_or(CloudFrontError::Address)?;
+    let Endpoint { scheme, authority, path } = endpoint::parse(address).ok_or(CloudFrontError::Address)?;
     Ok(format!("{scheme}://{authority}{path}/"))
 }
 

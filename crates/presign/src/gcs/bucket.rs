@@ -21,6 +21,8 @@ pub struct GcsBucket {
     /// Between the host and the key; begins and ends with `/`.
     folder: String,
     prefix: String,
+    /// Whether the host stands for the bucket already.
+    bound: bool,
 }
 
 impl GcsBucket {
@@ -42,34 +44,33 @@ impl GcsBucket {
         if !length || !bucket.chars().all(plain) || bucket.starts_with('.') || bucket.contains("..") {
             return Err(GcsBucketError);
         }
-        let Endpoint { scheme, authority, path } =
-            endpoint::parse_with_path(endpoint).ok_or(GcsBucketError)?;
+        let Endpoint { scheme, authority, path } = endpoint::parse(endpoint).ok_or(GcsBucketError)?;
         Ok(Self::assemble(scheme, authority, format!("{path}/{bucket}/")))
     }
 
     /// A bucket that has a domain of its own.
     ///
     /// # Errors
-    /// [`GcsBucketError`] if the address is not scheme, host and port.
+    /// [`GcsBucketError`] if the address is not scheme, host, port and path.
     pub fn bound(endpoint: &str) -> Result<Self, GcsBucketError> {
-        let (scheme, authority) = endpoint::parse(endpoint).ok_or(GcsBucketError)?;
-        Ok(Self::assemble(scheme, authority, "/".to_owned()))
+        let Endpoint { scheme, authority, path } = endpoint::parse(endpoint).ok_or(GcsBucketError)?;
+        Ok(Self { bound: true, ..Self::assemble(scheme, authority, format!("{path}/")) })
     }
 
     /// The same bucket as a host. One with dots in its name, below a path, or with a domain of its own, stays where it is.
     #[must_use]
     pub fn virtual_host(self) -> Self {
         let name = self.folder.trim_matches('/');
-        if name.is_empty() || name.contains(['.', '_', '/']) {
+        if self.bound || name.contains(['.', '_', '/']) {
             return self;
         }
         let authority = format!("{name}.{}", self.authority);
-        Self::assemble(self.scheme, authority, "/".to_owned())
+        Self { bound: true, ..Self::assemble(self.scheme, authority, "/".to_owned()) }
     }
 
     fn assemble(scheme: &'static str, authority: String, folder: String) -> Self {
         let prefix = format!("{scheme}://{authority}{folder}");
-        Self { scheme, authority, folder, prefix }
+        Self { scheme, authority, folder, prefix, bound: false }
     }
 
     /// What the URL of every object starts with.
@@ -99,6 +100,6 @@ impl GcsBucket {
 /// The bucket cannot be addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a bucket's name has 3 to 222 of a-z, 0-9, `-`, `_` and single dots; an address is scheme, host and port, an endpoint also a path"
+    "a bucket's name has 3 to 222 of a-z, 0-9, `-`, `_` and single dots; an address is scheme, host and port, and a path if need be"
 )]
 pub struct GcsBucketError;

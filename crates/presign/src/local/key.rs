@@ -38,7 +38,7 @@ impl LocalKey {
     }
 
     /// The key of one base alone: what it signs is good below no other.
-    pub(crate) fn of_base(&self, base: &str) -> Self {
+    pub(crate) fn of_base(self, base: &str) -> Self {
         Self { mac: keyed(&self.sign(base.as_bytes())) }
     }
 

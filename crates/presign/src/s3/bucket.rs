@@ -56,7 +56,7 @@ impl S3Bucket {
     /// [`S3BucketError`] says what is wrong with endpoint, region or name.
     pub fn at(endpoint: &str, region: &str, bucket: &str) -> Result<Self, S3BucketError> {
         let Endpoint { scheme, authority, path } =
-            endpoint::parse_with_path(endpoint).ok_or(S3BucketError::Endpoint)?;
+            endpoint::parse(endpoint).ok_or(S3BucketError::Endpoint)?;
         if !endpoint::is_region(region) {
             return Err(S3BucketError::Region);
         }

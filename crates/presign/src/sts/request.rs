@@ -52,7 +52,7 @@ impl StsEndpoint {
     /// [`StsError::Endpoint`] if it is more or less than that.
     pub fn at(endpoint: &str, region: &str) -> Result<Self, StsError> {
         let Endpoint { scheme, authority: host, path } =
-            endpoint::parse_with_path(endpoint).ok_or(StsError::Endpoint)?;
+            endpoint::parse(endpoint).ok_or(StsError::Endpoint)?;
         if !endpoint::is_region(region) {
             return Err(StsError::Endpoint);
         }
