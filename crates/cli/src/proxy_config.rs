@@ -95,7 +95,7 @@ impl ProxyConfigArgs {
                 .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
             server::check(self.server, &file)?;
         }
-        Ok(Done { output: config.render(), note, success: true })
+        Ok(Done { note, ..Done::new(config.render()) })
     }
 
     fn secret(&self) -> Result<Option<ProxySecret>, String> {

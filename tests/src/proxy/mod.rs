@@ -1,7 +1,9 @@
 //! Real reverse proxies, configured by the library, in front of a real application.
 
+mod mistakes;
 mod server;
 mod site;
 
+pub use self::mistakes::{MISTAKES, Mistake, replaced};
 pub use self::server::{ProxyServer, Running};
-pub use self::site::{DOCTOR_TOKEN, ProxySite, SECRET, SiteBuilder};
+pub use self::site::{DOCTOR_TOKEN, ProxySite, SECRET, SiteBuilder, doctor_token};

@@ -2,12 +2,20 @@
 
 mod bucket;
 mod hand_off;
+mod signed;
 mod site;
 
 use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::Canary;
 
-pub(super) use self::site::{spoofable, status_rewritten, unproven, unreached};
+pub(super) use self::signed::{
+    PRIVATE, clocks_apart, long_redirects, signed_url_refused, signer_fails, store_unreachable,
+    world_readable,
+};
+pub(super) use self::site::{
+    connection_drops_proof, spoofable, status_rewritten, trace_shows_proof, unfinished_heads, unproven,
+    unreachable, unreached,
+};
 use super::client::Seen;
 
 /// One mistake that fits what was seen.
@@ -151,18 +159,12 @@ impl Suspects {
         }]
     }
 
-    /// The file came compressed.
-    pub(super) fn compressed(&self) -> Vec<Fault> {
-        let mend = match self.dialect {
-            Dialect::Nginx => "gzip off;        # in the internal location",
-            Dialect::Caddy => "encode ...        # not for the application's downloads",
-            Dialect::Apache => "SetEnv no-gzip 1        # if a layer behind mod_xsendfile compresses",
-            Dialect::Lighttpd => "deflate.mimetypes = ()        # for the application",
-        };
-        vec![fault("compression", "the proxy compresses files, which breaks ranges and entity tags", mend)]
+    /// The file came in these encodings.
+    pub(super) fn compressed(&self, encodings: &[&str]) -> Vec<Fault> {
+        compressed(self.dialect, &format!("location ^~ {}/", self.location), encodings)
     }
 
-    /// The file is there for whoever asks for it.
+    /// The file is open to every client.
     pub(super) fn public(&self, by_location: bool) -> Vec<Fault> {
         if by_location && self.dialect == Dialect::Nginx {
             return vec![fault("nginx-not-internal", "clients may ask for the location itself", "internal;")];
@@ -298,4 +300,38 @@ impl Suspects {
             self.canaries(),
         ]
     }
+}
+
+/// The compressors that are on for files, with the line that turns each off; `location` is nginx's.
+pub(super) fn compressed(dialect: Dialect, location: &str, encodings: &[&str]) -> Vec<Fault> {
+    let off = |encoding: &&str| match (dialect, *encoding) {
+        (Dialect::Nginx, "br") => format!("brotli off;        # in `{location}`\n"),
+        (Dialect::Nginx, "zstd") => format!("zstd off;        # in `{location}`\n"),
+        (Dialect::Nginx, _) => format!("gzip off;        # in `{location}`\n"),
+        (Dialect::Apache, "br") => "SetEnv no-brotli 1        # in the virtual host\n".to_owned(),
+        (Dialect::Apache, _) => "SetEnv no-gzip 1        # in the virtual host\n".to_owned(),
+        (Dialect::Caddy, encoding) => {
+            let name = if encoding == "deflate" { "gzip" } else { encoding };
+            format!(
+                "encode {name}        # take this line out of the site, or match only paths without files\n"
+            )
+        }
+        (_, _) => "deflate.mimetypes = ()        # for the application\n".to_owned(),
+    };
+    let mut lines: Vec<String> = encodings.iter().map(off).collect();
+    lines.dedup();
+    let named =
+        if encodings.is_empty() { "files".to_owned() } else { format!("files ({})", encodings.join(", ")) };
+    vec![
+        fault(
+            "compression",
+            format!("the proxy compresses {named}, which breaks ranges and entity tags"),
+            lines.concat(),
+        ),
+        fault(
+            "compression-in-front",
+            "another server in front of the proxy compresses them",
+            "no compression there for answers with `Content-Disposition` or `Cache-Control: no-transform`",
+        ),
+    ]
 }
