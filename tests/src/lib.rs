@@ -43,7 +43,7 @@ pub use self::masked::{
     hides_the_bucket,
 };
 pub use self::program::program;
-pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder};
+pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder, start_sites};
 #[cfg(feature = "stores")]
 pub use self::radosgw::Radosgw;
 pub use self::redis::RedisServer;

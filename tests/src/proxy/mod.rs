@@ -1,7 +1,9 @@
 //! Real reverse proxies, configured by the library, in front of a real application.
 
 mod server;
+mod several;
 mod site;
 
 pub use self::server::{ProxyServer, Running};
+pub use self::several::start_sites;
 pub use self::site::{DOCTOR_TOKEN, ProxySite, SECRET, SiteBuilder};
