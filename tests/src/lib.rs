@@ -47,7 +47,7 @@ pub use self::masked::{
 pub use self::program::program;
 pub use self::proxy::{
     DOCTOR_TOKEN, MISTAKES, Mistake, ProxyServer, ProxySite, Running, SECRET, SiteBuilder, doctor_token,
-    replaced,
+    replaced, start_sites,
 };
 #[cfg(feature = "stores")]
 pub use self::radosgw::Radosgw;

@@ -31,10 +31,10 @@ async fn compare(site: SiteBuilder, broken: bool, fronts: &[(Front, usize)], wha
     let plain = report_at(&format!("http://{}", site.proxy()), &doctor_token(0)).await;
     assert_eq!(plain.faults().next().is_some(), broken, "{what}\n{plain}");
     let plain_rows = rows(&plain);
-    for (number, (front, passed)) in fronts.iter().enumerate() {
+    for (number, &(front, passed)) in fronts.iter().enumerate() {
         // Ways around the application, which a layer before its own paths would hide, and all paths later on.
-        let spares = move |path: &str| *passed == 0 && path.starts_with(DOCTOR_PATH);
-        let address = front.before(site.proxy(), *passed, spares).await;
+        let spares = move |path: &str| passed == 0 && path.starts_with(DOCTOR_PATH);
+        let address = front.before(site.proxy(), passed, spares).await;
         let report = report_at(&format!("http://{address}"), &doctor_token(number + 1)).await;
         let what = format!("{what}, {front:?} after {passed} requests\n{report}\nwithout it:\n{plain}");
         assert!(!report.is_healthy(), "{what}");

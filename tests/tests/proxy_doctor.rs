@@ -125,14 +125,15 @@ async fn broken_in_several_places() {
     let (_site, report) = examine(ProxySite::behind(Nginx).broken(regex)).await;
     named(&report, "nginx-regex", "nginx with a regular expression");
 
-    let error_page = both(
-        ("alias", "error_page 404 = @app; root"),
-        (
-            "location / {",
-            "location @app { proxy_pass http://secure_download_app; proxy_set_header Host $http_host;\n\
-          proxy_set_header X-Secure-Download-Proof 0123456789abcdef0123456789abcdef; }\nlocation / {",
-        ),
-    );
+    let error_page = |text: String| {
+        let upstream = text.split_once("proxy_pass ").and_then(|(_, rest)| rest.split_once(';'));
+        let again = format!(
+            "location @app {{ proxy_pass {}; proxy_set_header Host $http_host;\n\
+             proxy_set_header X-Secure-Download-Proof 0123456789abcdef0123456789abcdef; }}\nlocation / {{",
+            upstream.expect("an upstream").0
+        );
+        text.replace("alias", "error_page 404 = @app; root").replace("location / {", &again)
+    };
     let (_site, report) = examine(ProxySite::behind(Nginx).broken(error_page)).await;
     named(&report, "nginx-error-page", "nginx with an error page and a wrong folder");
 

@@ -113,7 +113,7 @@ mod strategy;
 #[cfg(feature = "actix")]
 pub use self::actix::GuardedService;
 pub use self::bucket::{BucketUpstream, BucketUpstreamError, MaskedBucket};
-pub use self::config::ProxyConfig;
+pub use self::config::{AppAddress, Compressor, IpRange, ListenAddress, ProxyConfig, ProxyConfigError};
 pub use self::dialect::{Dialect, UnknownDialect};
 pub use self::guard::Guard;
 #[cfg(feature = "tower")]

@@ -74,8 +74,9 @@ pub use secure_download_presign::*;
 #[cfg(feature = "accel-redirect")]
 #[doc(inline)]
 pub use secure_download_accel_redirect::{
-    AccelRedirect, BucketUpstream, BucketUpstreamError, Dialect, Guard, Mapping, MappingError, MaskedBucket,
-    ProxyConfig, ProxySecret, ProxySecretError, Root, UnknownDialect,
+    AccelRedirect, AppAddress, BucketUpstream, BucketUpstreamError, Compressor, Dialect, Guard, IpRange,
+    ListenAddress, Mapping, MappingError, MaskedBucket, ProxyConfig, ProxyConfigError, ProxySecret,
+    ProxySecretError, Root, UnknownDialect,
 };
 
 #[cfg(feature = "doctor")]

@@ -62,8 +62,11 @@ pub struct SiteBuilder {
     catalog: HashMap<String, Download>,
     routes: Router,
     guarded: bool,
+    configured: Configure,
     broken: Box<dyn Fn(String) -> String + Send + Sync>,
 }
+
+type Configure = Box<dyn for<'a> Fn(ProxyConfig<'a>) -> ProxyConfig<'a> + Send + Sync>;
 
 impl SiteBuilder {
     /// A file to be delivered.
@@ -105,6 +108,16 @@ impl SiteBuilder {
     #[must_use]
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
+        self
+    }
+
+    /// With more options of the configuration.
+    #[must_use]
+    pub fn configured(
+        mut self,
+        configured: impl for<'a> Fn(ProxyConfig<'a>) -> ProxyConfig<'a> + Send + Sync + 'static,
+    ) -> Self {
+        self.configured = Box::new(configured);
         self
     }
 
@@ -160,6 +173,10 @@ impl SiteBuilder {
             self.server.start(&run, |listen| {
                 let config =
                     ProxyConfig::new(self.server.dialect(), &mapping, &secret).listen(listen).app(app);
+                // The newest Caddy knows it.
+                let config =
+                    if self.server == ProxyServer::NewestCaddy { config.write_idle() } else { config };
+                let config = (self.configured)(config);
                 let config = config.standalone(&run).expect("a plain name").run_as("www-data");
                 (self.broken)(config.render())
             })
@@ -202,6 +219,7 @@ impl ProxySite {
             catalog: HashMap::new(),
             routes: Router::new(),
             guarded: true,
+            configured: Box::new(|config| config),
             broken: Box::new(|text| text),
         }
     }
