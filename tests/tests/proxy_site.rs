@@ -306,7 +306,7 @@ async fn only_a_trusted_hop_speaks_for_the_visitor() {
         let routes = Router::new().fallback(echo);
         let trusting = ProxySite::behind(server).routes(routes.clone()).configured(|config| {
             let range = |text: &str| text.parse::<IpRange>().expect("a range");
-            config.trusted_hop(range("127.0.0.1")).trusted_hop(range("2001:db8::/32"))
+            config.trusted_hop(range("127.0.0.1")).trusted_hop(range("fd00::/8"))
         });
         let trusting = trusting.start().await;
         let plain = ProxySite::behind(server).routes(routes).start().await;
