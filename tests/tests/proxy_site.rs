@@ -129,7 +129,9 @@ async fn passes_everything(proxy: SocketAddr, host: &str, path: &str, what: &str
     let part = client.ask("GET", &format!("{path}/file/file"), &range).await;
     assert_eq!((part.status, &*part.body), (StatusCode::PARTIAL_CONTENT, &b"file"[..]), "{what}");
 
-    let odd = "/a%20b/c%2Fd/%C3%A9;x=1?q=%2F&r=/share/";
+    // lighttpd reads `%2F` as a slash.
+    let escaped = if what.starts_with("Lighttpd") { "/a%20b/c-d" } else { "/a%20b/c%2Fd" };
+    let odd = format!("{escaped}/%C3%A9;x=1?q=%2F&r=/share/");
     let told = client.ask("GET", &format!("{path}{odd}"), std::slice::from_ref(&host)).await;
     let told = String::from_utf8(told.body).expect("UTF-8");
     assert!(told.starts_with(&format!("target: {odd}\n")), "{what}: {told}");
@@ -304,7 +306,7 @@ async fn only_a_trusted_hop_speaks_for_the_visitor() {
         let routes = Router::new().fallback(echo);
         let trusting = ProxySite::behind(server).routes(routes.clone()).configured(|config| {
             let range = |text: &str| text.parse::<IpRange>().expect("a range");
-            config.trusted_hop(range("127.0.0.1")).trusted_hop(range("2001:db8::/32"))
+            config.trusted_hop(range("127.0.0.1")).trusted_hop(range("fd00::/8"))
         });
         let trusting = trusting.start().await;
         let plain = ProxySite::behind(server).routes(routes).start().await;
@@ -324,8 +326,15 @@ async fn only_a_trusted_hop_speaks_for_the_visitor() {
                     let said = told.get(&format!("x-forwarded-{name}")).cloned().unwrap_or_default();
                     // What a hop has removed itself by `Connection` (RFC 9110 section 7.6.1) is one of two.
                     let own = [&*address, "192.0.2.7", "http", "https"];
+                    // lighttpd adds its peer to what a hop says that speaks for a TLS client.
+                    let behind = said.first().and_then(|list| list.strip_suffix(&format!(", {HOP}")));
+                    let last = behind.and_then(|list| list.rsplit(", ").next());
                     let right = match expected {
+                        "" if behind.is_some() => last == Some("192.0.2.7"),
                         "" => said.len() == 1 && own.contains(&said[0].as_str()),
+                        expected if server == ProxyServer::Lighttpd && behind.is_some() && name == "for" => {
+                            trusts && peer == HOP && (last == Some(expected) || expected == "127.0.0.1")
+                        }
                         expected => said == [expected],
                     };
                     assert!(

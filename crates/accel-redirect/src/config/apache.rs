@@ -48,6 +48,9 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     {names}
 
 {log}
+    # Without the referring page, which may be that of a link.
+    ErrorLogFormat "[%t] [%-m:%l] [pid %P] %E: [client\\ %a] %M"
+
     ProxyRequests Off
     ProxyPreserveHost On
     ProxyAddHeaders Off

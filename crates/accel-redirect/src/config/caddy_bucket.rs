@@ -123,8 +123,10 @@ fn fetching(bucket: &BucketUpstream) -> String {
         text.push_str("}\n");
     }
     text.push_str(
-        "transport http {\n\tcompression off\n\t# A bucket that takes connections and says nothing is an error within half a minute.\n\
-         \tdial_timeout 10s\n\tresponse_header_timeout 30s\n\tread_timeout 60s\n",
+        "transport http {\n\tcompression off\n\
+         \t# A bucket that takes connections and says nothing is an error within half a minute, and one that stops within a\n\
+         \t# minute. HTTP/2 would count the pauses of a client too.\n\
+         \tversions 1.1\n\tdial_timeout 10s\n\tresponse_header_timeout 30s\n\tread_timeout 60s\n",
     );
     if bucket.is_tls() {
         let _ = writeln!(text, "\ttls\n\ttls_timeout 10s\n\ttls_server_name {}", bucket.host());

@@ -108,14 +108,16 @@ fn hops(config: &ProxyConfig<'_>) -> String {
     if config.hops.is_empty() {
         return String::new();
     }
-    let hops: String = config.hops.iter().map(|hop| format!("    \"{hop}\" => \"trust\",\n")).collect();
+    let hops: String =
+        config.hops.iter().map(|hop| format!("    \"{}\" => \"trust\",\n", hop.shortest())).collect();
     format!(
         "\n# The proxy before this one. Its word on the visitor counts, and that of no other peer.\n\
          extforward.headers = ( \"X-Forwarded-For\" )\nextforward.forwarder = (\n{hops})\n"
     )
 }
 
-fn site(config: &ProxyConfig<'_>) -> String {
+/// Headers of the request to the application. lighttpd itself adds the peer to `X-Forwarded-For`, and sets `-Proto` and `-Host`.
+fn headers(config: &ProxyConfig<'_>) -> String {
     let removed = |names: &[&str]| -> String {
         names.iter().map(|name| format!("    \"{name}\" => \"\",\n")).collect()
     };
@@ -124,6 +126,36 @@ fn site(config: &ProxyConfig<'_>) -> String {
         Some(path) => format!("    \"X-Forwarded-Prefix\" => \"{path}\",\n"),
         None => String::new(),
     };
+    let all = format!(
+        r#"(
+    # Proves to the application that a request came this way. Replaces whatever the client sent.
+    "X-Secure-Download-Proof" => {secret},
+    # Said once, and only by this proxy.
+{prefix}{others}    # A client must not speak the proxy's language to the application.
+{spoofable}"#,
+        secret = quoted(config.secret.expose()),
+        others = removed(&others),
+        spoofable = removed(&SPOOFABLE),
+    );
+    let none = "    # lighttpd adds the peer's address.\n    \"X-Forwarded-For\" => \"\",\n";
+    if config.hops.is_empty() {
+        return format!("setenv.set-request-header = {all}{none})\n");
+    }
+    format!(
+        r#"var.secure_download_{id} = {all})
+setenv.set-request-header = var.secure_download_{id} + (
+{none})
+# Only the hop can make it https here, as long as this socket has no certificate of its own. lighttpd adds the hop's address
+# behind the visitor's.
+$HTTP["scheme"] == "https" {{
+    setenv.set-request-header = var.secure_download_{id}
+}}
+"#,
+        id = config.id(),
+    )
+}
+
+fn site(config: &ProxyConfig<'_>) -> String {
     let app = match (config.app.socket(), config.app.host()) {
         (Some(path), _) => format!("    \"socket\" => \"{path}\",\n"),
         (None, Some((host, port))) => format!("    \"host\" => \"{host}\",\n    \"port\" => {port},\n"),
@@ -150,14 +182,7 @@ server.stream-response-body = 2
 # A client that takes nothing is cut.
 server.max-write-idle = 60
 {hops}{path}
-setenv.set-request-header = (
-    # Proves to the application that a request came this way. Replaces whatever the client sent.
-    "X-Secure-Download-Proof" => {secret},
-    # Said once, and only by this proxy: X-Forwarded-For, -Proto and -Host, which lighttpd adds.
-    "X-Forwarded-For" => "",
-{prefix}{others}    # A client must not speak the proxy's language to the application.
-{spoofable})
-# Never shown, whatever the application does.
+{headers}# Never shown, whatever the application does.
 setenv.set-response-header = (
     "X-Accel-Redirect" => "",
     "X-Accel-Limit-Rate" => "",
@@ -179,9 +204,7 @@ proxy.server = ( "" => ((
         log = log(config),
         hops = hops(config),
         path = path(config),
-        secret = quoted(config.secret.expose()),
-        others = removed(&others),
-        spoofable = removed(&SPOOFABLE),
+        headers = headers(config),
         folders = folders.join(", "),
     )
 }

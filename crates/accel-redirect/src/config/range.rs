@@ -23,6 +23,13 @@ pub struct IpRange {
     prefix: u32,
 }
 
+impl IpRange {
+    /// One address without a prefix, which lighttpd asks for.
+    pub(super) fn shortest(self) -> String {
+        if self == self.first.into() { self.first.to_string() } else { self.to_string() }
+    }
+}
+
 impl From<IpAddr> for IpRange {
     fn from(address: IpAddr) -> Self {
         Self { first: address, prefix: if address.is_ipv4() { 32 } else { 128 } }
