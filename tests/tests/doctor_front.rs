@@ -40,7 +40,9 @@ async fn compare(site: SiteBuilder, broken: bool, fronts: &[(Front, usize)], wha
         assert!(!report.is_healthy(), "{what}");
         for (row, (passes, is_fault)) in rows(&report) {
             let (passed_before, was_fault) = plain_rows.get(&row).copied().unwrap_or_default();
-            assert!(!(passes && was_fault), "{row:?} passes: {what}");
+            // A layer has connections of its own to the proxy.
+            let mended = row.0 == "HEAD on a kept connection";
+            assert!(mended || !(passes && was_fault), "{row:?} passes: {what}");
             assert!(!(is_fault && passed_before), "{row:?} is a false alarm: {what}");
         }
     }

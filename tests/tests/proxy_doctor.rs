@@ -235,11 +235,7 @@ async fn nobody_is_told_anything_without_a_token() {
     let site = ProxySite::behind(Nginx).start().await;
     write_canaries(site.media()).expect("written");
     let url = format!("http://{}", site.proxy());
-    let examine = async |token: &'static str| {
-        let url = url.clone();
-        let run = move || Examination::new(&url, token).expect("a URL").run();
-        tokio::task::spawn_blocking(run).await.expect("a report")
-    };
+    let examine = async |token: &'static str| report_at(&url, token).await;
     named(&examine("wrong-wrong-wrong-wrong-wrong-wrong-").await, "doctor-token", "a wrong token");
     for path in ["open", "echo", "file/0/plain", "outside/0/0", "changed/0/plain", "plan/0/plain"] {
         let answer = site.get(&format!("/.secure-download-doctor/{path}")).await;

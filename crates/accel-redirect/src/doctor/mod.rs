@@ -201,6 +201,15 @@ impl Shared {
                 let target = HeaderValue::from_str(targets.get(target.parse::<usize>().ok()?)?).ok()?;
                 Some(raw(StatusCode::OK, [(accel.dialect().header(), target)]))
             }
+            "sibling" => {
+                let (root, _) = rest.split_once('/')?;
+                let accel = self.accel.as_ref()?;
+                let root = accel.mapping().roots().get(root.parse::<usize>().ok()?)?;
+                let target = HeaderValue::try_from(format!("{}-sibling/x", root.location())).ok()?;
+                let mut granted = self.granted(rest, &head).await?;
+                granted.headers_mut().insert(accel.dialect().header(), target);
+                Some(granted)
+            }
             "changed" => {
                 let granted = self.granted(rest, &head).await?;
                 let target = |name: HeaderName| Some((name.clone(), granted.headers().get(&name)?.clone()));

@@ -3,7 +3,7 @@
 use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::Canary;
 
-use super::client::Seen;
+use super::client::{Heard, Seen};
 use super::examination::{Examination, fault, not_known};
 use super::faults::Suspects;
 use super::folder::is_content;
@@ -21,11 +21,11 @@ enum Direct {
 }
 
 impl Examination {
-    pub(super) fn direct(&mut self, root: &Suspects) {
+    pub(super) fn direct(&mut self, index: usize, root: &Suspects) {
         let verdict = self.direct_access(root);
         self.row("direct access", root.label(), verdict);
         if root.dialect == Dialect::Nginx {
-            let verdict = self.siblings(root);
+            let verdict = self.siblings(index, root);
             self.row("siblings", root.label(), verdict);
         }
     }
@@ -82,7 +82,7 @@ impl Examination {
 
     /// A sibling of nginx's internal location must be treated as any other path. OPTIONS tells an internal location, which
     /// answers 404, from a folder without the file, which answers 405.
-    fn siblings(&self, root: &Suspects) -> Verdict {
+    fn siblings(&self, index: usize, root: &Suspects) -> Verdict {
         let sibling = format!("{}-sibling/x", root.location);
         for method in ["GET", "OPTIONS"] {
             let (at, elsewhere) =
@@ -104,9 +104,27 @@ impl Examination {
                 return Verdict::Pass;
             }
         }
-        not_known(
-            "nginx answers every path at the server's root with 404, so a sibling is like any other path",
-        )
+        self.sibling_handed_off(index, root)
+    }
+
+    /// Where nginx itself answers 404 for every path, the location's own headers show which one answers for a sibling.
+    fn sibling_handed_off(&self, index: usize, root: &Suspects) -> Verdict {
+        let kept = |heard: &Heard| {
+            let is_answer =
+                heard.is(|seen| seen.status == 404) && matches!(self.client().arrived(heard), Some(1));
+            is_answer.then(|| heard.is(|seen| seen.headers.contains_key("content-security-policy")))
+        };
+        let missing = self.client().probe(&format!("file/{index}/missing"), &[]);
+        let sibling = self.client().probe(&format!("sibling/{index}/plain"), &[]);
+        match (kept(&missing), kept(&sibling)) {
+            (Some(true), Some(true)) => {
+                fault("nginx takes a sibling of the location".to_owned(), root.nginx_slash())
+            }
+            (Some(true), Some(false)) => Verdict::Pass,
+            _ => not_known(
+                "nginx answers every path at the server's root alike, a sibling of the location too",
+            ),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use secure_download_accel_redirect::doctor::{Canary, outside_targets};
 use super::bare::{self, Behind};
 use super::client::{Heard, Seen};
 use super::examination::{Examination, fault, not_known};
-use super::faults::{Fault, Suspects};
+use super::faults::{Compressed, Fault, Suspects};
 use super::report::Verdict;
 
 /// Compressors that proxies know, by their names in `Content-Encoding`.
@@ -31,7 +31,7 @@ impl Examination {
         }
         self.links(index, root, handed_off);
         self.outside(index, root, handed_off);
-        self.direct(root);
+        self.direct(index, root);
         self.changed_status(index, root, handed_off);
     }
 
@@ -88,12 +88,17 @@ impl Examination {
     }
 
     /// Asks for each encoding alone: a proxy that knows several answers with one.
-    pub(super) fn compression(&self, probe: &str, faults: impl FnOnce(&[&str]) -> Vec<Fault>) -> Verdict {
+    pub(super) fn compression(
+        &self,
+        probe: &str,
+        faults: impl FnOnce(&[Compressed]) -> Vec<Fault>,
+    ) -> Verdict {
         let (mut found, mut other) = (Vec::new(), None);
         for encoding in ENCODINGS {
             let heard = self.client().probe(probe, &[("accept-encoding", encoding)]);
             if heard.is(|seen| seen.headers.contains_key("content-encoding")) {
-                found.push(encoding);
+                let packed = heard.is(|seen| Canary::is_packed(&seen.body));
+                found.push(Compressed { encoding, packed });
             } else if !heard.is(|seen| is(seen, Canary::Plain)) {
                 other = Some(heard);
             }
@@ -101,7 +106,10 @@ impl Examination {
         match (found.as_slice(), other) {
             ([], None) => Verdict::Pass,
             ([], Some(heard)) => self.judge(&heard, false, |_| faults(&[])),
-            (found, _) => fault(format!("the file comes as {}", found.join(", ")), faults(found)),
+            (found, _) => {
+                let names: Vec<_> = found.iter().map(|found| found.encoding).collect();
+                fault(format!("the file comes as {}", names.join(", ")), faults(found))
+            }
         }
     }
 

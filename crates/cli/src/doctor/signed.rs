@@ -45,9 +45,7 @@ impl Examination {
         let skewed = matches!(clock, Verdict::Faults { .. });
         let verdict = match &answer {
             _ if right => Verdict::Pass,
-            Ok(seen) if Stranger::of(seen) == Stranger::RateLimiter => {
-                not_known(stranger::introduce(&answer))
-            }
+            Ok(seen) if Stranger::of(seen).is_for_now() => not_known(stranger::introduce(&answer)),
             Ok(seen) => fault(seen.describe(), faults::signed_url_refused(seen, skewed)),
             Err(error) => fault(error.clone(), vec![faults::store_unreachable(&url, error)]),
         };
@@ -81,10 +79,7 @@ impl Examination {
             Ok(seen) if is_content(seen, canary) => fault(seen.describe(), vec![faults::world_readable()]),
             _ if !right => not_known("the signed URL does not work either"),
             // Azure answers 404 or 409 where nothing is public.
-            Ok(seen)
-                if matches!(seen.status, 401 | 403 | 404 | 409)
-                    && Stranger::of(seen) != Stranger::RateLimiter =>
-            {
+            Ok(seen) if matches!(seen.status, 401 | 403 | 404 | 409) && !Stranger::of(seen).is_for_now() => {
                 Verdict::Pass
             }
             _ => not_known(stranger::introduce(&answer)),

@@ -6,6 +6,8 @@ use super::client::Seen;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stranger {
     RateLimiter,
+    /// nginx limits with 503 and no further word, and so do servers that are down.
+    Overload,
     LoginPage,
     Redirect,
     ErrorPage,
@@ -26,6 +28,7 @@ impl Stranger {
         match seen.status {
             429 => Self::RateLimiter,
             403 | 503 if limited => Self::RateLimiter,
+            503 => Self::Overload,
             401 | 407 => Self::LoginPage,
             300..400 => {
                 let to = seen.header("location").unwrap_or_default().to_ascii_lowercase();
@@ -38,9 +41,15 @@ impl Stranger {
         }
     }
 
+    /// Whether a later request may get another answer.
+    pub(super) fn is_for_now(self) -> bool {
+        matches!(self, Self::RateLimiter | Self::Overload)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RateLimiter => "a rate limiter",
+            Self::Overload => "a rate limiter or an overloaded server",
             Self::LoginPage => "a login page",
             Self::Redirect => "a redirect",
             Self::ErrorPage => "an error page",

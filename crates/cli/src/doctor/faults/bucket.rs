@@ -2,7 +2,7 @@
 
 use secure_download_accel_redirect::Dialect;
 
-use super::{Fault, fault};
+use super::{Compressed, Fault, compressed, fault};
 use crate::doctor::client::Seen;
 use crate::doctor::masked::Masked;
 
@@ -97,8 +97,8 @@ impl Masked {
     }
 
     /// The file came in these encodings.
-    pub(in crate::doctor) fn compressed(&self, encodings: &[&str]) -> Vec<Fault> {
-        super::compressed(self.dialect, &format!("location = {}", self.location), encodings)
+    pub(in crate::doctor) fn compressed(&self, found: &[Compressed]) -> Vec<Fault> {
+        compressed(self.dialect, &format!("location = {}", self.location), found)
     }
 
     /// A missing file's answer tells of the bucket, or is none.

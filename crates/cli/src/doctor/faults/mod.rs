@@ -1,6 +1,7 @@
 //! [`Fault`]: every mistake that is known to be made, and the line that mends it.
 
 mod bucket;
+mod compression;
 mod hand_off;
 mod signed;
 mod site;
@@ -8,6 +9,7 @@ mod site;
 use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::Canary;
 
+pub(super) use self::compression::{Compressed, compressed};
 pub(super) use self::signed::{
     PRIVATE, clocks_apart, long_redirects, signed_url_refused, signer_fails, store_unreachable,
     world_readable,
@@ -160,8 +162,8 @@ impl Suspects {
     }
 
     /// The file came in these encodings.
-    pub(super) fn compressed(&self, encodings: &[&str]) -> Vec<Fault> {
-        compressed(self.dialect, &format!("location ^~ {}/", self.location), encodings)
+    pub(super) fn compressed(&self, found: &[Compressed]) -> Vec<Fault> {
+        compressed(self.dialect, &format!("location ^~ {}/", self.location), found)
     }
 
     /// The file is open to every client.
@@ -300,38 +302,4 @@ impl Suspects {
             self.canaries(),
         ]
     }
-}
-
-/// The compressors that are on for files, with the line that turns each off; `location` is nginx's.
-pub(super) fn compressed(dialect: Dialect, location: &str, encodings: &[&str]) -> Vec<Fault> {
-    let off = |encoding: &&str| match (dialect, *encoding) {
-        (Dialect::Nginx, "br") => format!("brotli off;        # in `{location}`\n"),
-        (Dialect::Nginx, "zstd") => format!("zstd off;        # in `{location}`\n"),
-        (Dialect::Nginx, _) => format!("gzip off;        # in `{location}`\n"),
-        (Dialect::Apache, "br") => "SetEnv no-brotli 1        # in the virtual host\n".to_owned(),
-        (Dialect::Apache, _) => "SetEnv no-gzip 1        # in the virtual host\n".to_owned(),
-        (Dialect::Caddy, encoding) => {
-            let name = if encoding == "deflate" { "gzip" } else { encoding };
-            format!(
-                "encode {name}        # take this line out of the site, or match only paths without files\n"
-            )
-        }
-        (_, _) => "deflate.mimetypes = ()        # for the application\n".to_owned(),
-    };
-    let mut lines: Vec<String> = encodings.iter().map(off).collect();
-    lines.dedup();
-    let named =
-        if encodings.is_empty() { "files".to_owned() } else { format!("files ({})", encodings.join(", ")) };
-    vec![
-        fault(
-            "compression",
-            format!("the proxy compresses {named}, which breaks ranges and entity tags"),
-            lines.concat(),
-        ),
-        fault(
-            "compression-in-front",
-            "another server in front of the proxy compresses them",
-            "no compression there for answers with `Content-Disposition` or `Cache-Control: no-transform`",
-        ),
-    ]
 }

@@ -125,16 +125,16 @@ pub(in crate::doctor) fn signed_url_refused(seen: &Seen, skewed: bool) -> Vec<Fa
         {
             vec![region]
         }
-        "InvalidAccessKeyId" => vec![access],
+        "InvalidAccessKeyId" | "NotSignedUp" => vec![access],
         "NoSuchBucket" | "ContainerNotFound" | "InvalidBucketName" => vec![name],
-        "NoSuchKey" | "BlobNotFound" => vec![canaries],
+        "NoSuchKey" | "BlobNotFound" => vec![canaries, name],
         // A store that checks the signature with its own region and host says no more than this.
         "SignatureDoesNotMatch" | "AuthenticationFailed" => vec![secret, host, region],
         "AccessDenied" if skewed => vec![clocks_apart(), rights],
         "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" | "AuthorizationPermissionMismatch" => {
             vec![rights, canaries, access]
         }
-        _ if seen.status == 200 => vec![canaries, host],
+        _ if seen.status == 200 => vec![host, canaries],
         _ if skewed => vec![clocks_apart(), secret],
         _ if (300..400).contains(&seen.status) => vec![region, host],
         _ if seen.status == 404 => vec![host, canaries, name],

@@ -43,9 +43,9 @@ pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
         )];
     }
     match Stranger::of(seen) {
-        Stranger::RateLimiter => vec![fault(
+        other if other.is_for_now() => vec![fault(
             "rate-limiter",
-            "a rate limiter answers in place of the application",
+            "a rate limiter answers in place of the application, or a server that is overloaded",
             "no limit for this client's address, or for /.secure-download-doctor, while the deployment is checked",
         )],
         Stranger::LoginPage => vec![
