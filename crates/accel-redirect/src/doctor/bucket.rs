@@ -17,6 +17,8 @@ use super::answers::marked;
 /// What the ids of canaries in a bucket begin with, where those in folders have the number of their root.
 pub(super) const ROOT: &str = "bucket/";
 
+const BARE: &str = "bucket/bare";
+
 const NAME: &str = "doctor";
 
 /// The examination fetches a URL at once.
@@ -29,7 +31,9 @@ pub(super) fn canaries() -> HashMap<String, Download> {
         let download = canary.describe(Download::new(FileKey::parse(canary.path()).ok()?));
         Some((format!("{ROOT}{}", canary.id()), download))
     });
-    described.collect()
+    // For signers that carry neither a type nor a name.
+    let bare = FileKey::parse(Canary::Other.path()).ok().map(|key| (BARE.to_owned(), Download::new(key)));
+    described.chain(bare).collect()
 }
 
 /// Answers with a signed URL of a granted file and the application's time. Not for real files: only the doctor's canaries

@@ -59,8 +59,8 @@ impl Examination {
     /// A signed URL of the plain canary, or of one that needs fewer headers if the signer declines that.
     fn url(&self) -> Told {
         let mut reason = String::new();
-        for canary in [Canary::Plain, Canary::Other] {
-            let heard = self.client().probe(&format!("url/bucket/{}", canary.id()), &[]);
+        for (id, canary) in [("plain", Canary::Plain), ("other", Canary::Other), ("bare", Canary::Other)] {
+            let heard = self.client().probe(&format!("url/bucket/{id}"), &[]);
             let Some(text) = heard.told() else {
                 return Told::Verdict(not_known(stranger::introduce(&heard.answer)));
             };
