@@ -13,6 +13,8 @@
 //! | `Content-Security-Policy`, of inline content and of attachments | no: the bucket's own origin, which holds no cookie of the application, confines it |
 //! | a transfer rate | no: a download with a rate is declined |
 //!
+//! `SecureLink` carries none of them: nginx sends the same headers for every file, and a grant for others is declined.
+//!
 //! A declined download goes to the next strategy of a [`FirstOf`](secure_download_core::FirstOf).
 //!
 //! # Single-page applications
