@@ -1,4 +1,4 @@
-//! A rendered site as a whole: beside another one, with every form of upstream, below a path, behind another proxy. WebSockets,
+//! A rendered site as a whole: beside another one, with every form of upstream, below a path, behind another proxy. WebSocket connections,
 //! event streams and downloads go through.
 
 use std::collections::HashMap;
@@ -23,7 +23,9 @@ use secure_download::{
     AccelRedirect, AppAddress, Dialect, Download, FileKey, IpRange, Mapping, PROXY_PROOF, ProxyConfig,
     ProxySecret, Root,
 };
-use system_tests::{Http1, ProxyServer, ProxySite, SECRET, allow_everybody, serve_router, start_sites};
+use system_tests::{
+    Http1, NameServer, ProxyServer, ProxySite, SECRET, allow_everybody, serve_router, start_sites,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UnixListener};
 
@@ -196,7 +198,7 @@ async fn two_sites_share_a_server_and_pass_everything() {
     }
 }
 
-/// Only WebSockets: any other protocol would be a tunnel past the proxy.
+/// Only the protocol `websocket`: any other protocol would be a tunnel past the proxy.
 #[tokio::test]
 async fn no_other_protocol_is_a_tunnel() {
     for server in ProxyServer::ALL {
@@ -225,6 +227,32 @@ async fn no_other_protocol_is_a_tunnel() {
             }
         }
     }
+}
+
+/// The name of a container that comes back at another address.
+#[tokio::test]
+async fn nginx_follows_a_changed_address() {
+    let names = NameServer::start(Ipv4Addr::LOCALHOST).await;
+    let first = serve_router(Router::new().fallback(|| async { "first" })).await;
+    let listener = tokio::net::TcpListener::bind((STRANGER, first.port())).await.expect("the same port");
+    let second = Router::new().fallback(|| async { "second" });
+    tokio::spawn(async move { axum::serve(listener, second).await });
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mapping, secret) = (mapping(folder.path()), ProxySecret::new(SECRET).expect("a secret"));
+    let app: AppAddress = format!("app.test:{}", first.port()).parse().expect("an address");
+    let proxy = ProxyServer::Nginx.start(folder.path(), |listen| {
+        let config = ProxyConfig::new(Dialect::Nginx, &mapping, &secret).listen(listen).app(app.clone());
+        config.app_resolver(names.address()).standalone(folder.path()).expect("a plain name").render()
+    });
+    let ask = async || Http1::connect(proxy.address()).await.ask("GET", "/", &[]).await.body;
+    assert_eq!(ask().await, b"first");
+    names.change(STRANGER);
+    let followed = async {
+        while ask().await != b"second" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, followed).await.expect("followed");
 }
 
 /// What the application is told, of a request from this address.

@@ -16,7 +16,7 @@ pub struct Command {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Print the configuration of a reverse proxy that sends files for the application
-    ProxyConfig(ProxyConfigArgs),
+    ProxyConfig(Box<ProxyConfigArgs>),
     /// Check a deployment from outside
     Doctor(DoctorArgs),
 }

@@ -35,7 +35,7 @@ pub(crate) struct ProxyConfigArgs {
     /// A host name of the site; may be repeated. Needed for several sites on one port
     #[arg(long = "server-name", value_name = "NAME")]
     names: Vec<String>,
-    /// The application: HOST:PORT, a port of this machine, or unix:/PATH
+    /// The application: HOST:PORT, a port of this machine, or `unix:/PATH`
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     app: AppAddress,
     /// A DNS server with which nginx follows a changed address of the application's name
@@ -57,7 +57,7 @@ pub(crate) struct ProxyConfigArgs {
     access_log: Option<PathBuf>,
     /// Caddy is 2.11 or newer: cut clients that take nothing for a minute
     #[arg(long)]
-    write_idle: bool,
+    idle_limits: bool,
     /// Print the options for the whole server instead, which Caddy's sites need once (Caddy)
     #[arg(long, conflicts_with = "standalone")]
     server_wide: bool,
@@ -149,10 +149,10 @@ impl ProxyConfigArgs {
         if let Some(file) = &self.access_log {
             config = config.access_log(file).map_err(|error| error.to_string())?;
         }
-        if self.write_idle {
-            config = config.write_idle();
+        if self.idle_limits {
+            config = config.idle_limits();
         }
-        Ok(self.kept.iter().fold(config, |config, name| config.keep_header(name)))
+        Ok(self.kept.iter().fold(config, ProxyConfig::keep_header))
     }
 
     fn secret(&self) -> Result<Option<ProxySecret>, String> {

@@ -114,6 +114,7 @@ pub use secure_download_axum as axum;
     feature = "observe-json",
     feature = "observe-metrics",
     feature = "observe-tracing",
-    feature = "presign"
+    feature = "presign",
+    feature = "presign-secure-link"
 ))]
 mod guides;

@@ -175,7 +175,7 @@ impl SiteBuilder {
                     ProxyConfig::new(self.server.dialect(), &mapping, &secret).listen(listen).app(app);
                 // The newest Caddy knows it.
                 let config =
-                    if self.server == ProxyServer::NewestCaddy { config.write_idle() } else { config };
+                    if self.server == ProxyServer::NewestCaddy { config.idle_limits() } else { config };
                 let config = (self.configured)(config);
                 let config = config.standalone(&run).expect("a plain name").run_as("www-data");
                 (self.broken)(config.render())

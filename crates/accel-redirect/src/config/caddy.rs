@@ -21,10 +21,10 @@ format filter {
 
 /// Measured with 2.11: after a client hangs up in mid-download, the log has the proof, or a signed URL.
 pub(super) fn server_wide(config: &ProxyConfig<'_>) -> String {
-    let write_idle = if config.write_idle {
+    let write_idle = if config.idle_limits {
         "\t\t# A client that takes nothing, from 2.11 on.\n\t\twrite_idle 1m\n"
     } else {
-        "\t\t# Caddy 2.11 also cuts clients that take nothing: `--write-idle` adds the line. Older versions refuse it.\n"
+        "\t\t# Caddy 2.11 also cuts clients that take nothing: `--idle-limits` adds the line. Older versions refuse it.\n"
     };
     format!(
         "\

@@ -83,7 +83,7 @@ $HTTP["url"] =~ "/[^/]{{40}}" {{
     }
 }
 
-/// The path that the application lives at. mod_proxy's own `map-urlpath` would put the path before links that have it already.
+/// The path that the application lives at. lighttpd's own `map-urlpath` would put the path before links that have it already.
 fn path(config: &ProxyConfig<'_>) -> String {
     let Some(path) = &config.path else { return String::new() };
     format!(

@@ -12,6 +12,7 @@ mod nginx;
 mod nginx_bucket;
 mod nginx_names;
 mod nginx_visitor;
+mod options;
 mod range;
 mod visitor;
 
@@ -24,7 +25,7 @@ pub use self::address::{AppAddress, ListenAddress};
 pub use self::compressor::Compressor;
 pub use self::error::ProxyConfigError;
 pub use self::range::IpRange;
-use crate::mapping::{checked_folder, checked_location, is_beneath};
+use crate::mapping::{checked_folder, is_beneath};
 use crate::{BucketUpstream, BucketUpstreamError, Dialect, Mapping, MappingError, ProxySecret, Root};
 
 /// What an answer may carry besides the headers that a proxy keeps anyway: those of the
@@ -81,7 +82,7 @@ pub(crate) const SPOOFABLE: [&str; 7] = [
 /// - does not compress the files ([`ProxyConfig::compressor`]), and answers ranges and conditions itself,
 /// - takes away from requests what clients must not tell the application, and adds the secret,
 /// - tells the application the scheme, the host and the client's address, one value each ([`ProxyConfig::trusted_hop`]),
-/// - passes WebSockets and event streams of the application, and no other protocol,
+/// - passes WebSocket connections and event streams of the application, and no other protocol,
 /// - lets uploads of any size through to the application,
 /// - writes no access log, or one that cannot hold the token of a link ([`ProxyConfig::access_log`]).
 ///
@@ -113,7 +114,7 @@ pub struct ProxyConfig<'a> {
     path: Option<Box<str>>,
     compressors: Vec<Compressor>,
     access_log: Option<Box<str>>,
-    write_idle: bool,
+    idle_limits: bool,
     kept: Vec<String>,
     headers_more: bool,
     standalone: Option<Standalone>,
@@ -190,7 +191,7 @@ impl<'a> ProxyConfig<'a> {
             path: None,
             compressors: Vec::new(),
             access_log: None,
-            write_idle: false,
+            idle_limits: false,
             kept: KEPT.map(str::to_owned).into(),
             standalone: None,
         }
@@ -203,92 +204,10 @@ impl<'a> ProxyConfig<'a> {
         self
     }
 
-    /// A host name of the site. Requests for other names go to other sites. May be called for each name.
-    ///
-    /// # Errors
-    /// [`ProxyConfigError::Name`] if it is not a host name.
-    pub fn server_name(mut self, name: impl AsRef<str>) -> Result<Self, ProxyConfigError> {
-        self.names.push(address::checked_name(name.as_ref())?);
-        Ok(self)
-    }
-
     /// The address of the application: a `SocketAddr` or an [`AppAddress`], which names a host or a Unix socket.
     #[must_use]
     pub fn app(mut self, address: impl Into<AppAddress>) -> Self {
         self.app = address.into();
-        self
-    }
-
-    /// A DNS server with which nginx looks the application's name up again while it runs, such as 127.0.0.11:53 in a
-    /// container. Without it nginx looks the name up when it starts, in `/etc/hosts` too. The other servers ignore it.
-    #[must_use]
-    pub fn app_resolver(mut self, server: SocketAddr) -> Self {
-        self.app_resolver = Some(server);
-        self
-    }
-
-    /// A proxy or TLS terminator directly before this proxy, by the addresses from which it connects. May be called for each.
-    ///
-    /// From such a hop the application gets the visitor's address (the last one in the hop's `X-Forwarded-For`), the scheme
-    /// (`X-Forwarded-Proto`) and the host (`X-Forwarded-Host`, else `Host`). From every other peer it gets the peer's own
-    /// address, and the scheme and the host of the connection, whatever the request says. lighttpd takes the host from `Host`
-    /// alone.
-    #[must_use]
-    pub fn trusted_hop(mut self, range: impl Into<IpRange>) -> Self {
-        self.hops.push(range.into());
-        self
-    }
-
-    /// The application lives below this path, such as `/share`. The proxy strips it and sends it as `X-Forwarded-Prefix`; what
-    /// lies elsewhere is 404.
-    ///
-    /// # Errors
-    /// [`ProxyConfigError::Prefix`] if the path would need quoting, [`ProxyConfigError::Overlap`] if it is, contains or lies
-    /// beneath an internal location.
-    pub fn path(mut self, path: impl AsRef<str>) -> Result<Self, ProxyConfigError> {
-        let path = path.as_ref();
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let path = checked_location(path).map_err(|_| ProxyConfigError::Prefix { path: path.to_owned() })?;
-        if self.overlaps(&path) {
-            return Err(ProxyConfigError::Overlap { path: path.into() });
-        }
-        self.path = Some(path);
-        Ok(self)
-    }
-
-    /// The server has this compressor: files are sent without it. See [`Compressor`].
-    ///
-    /// # Errors
-    /// [`ProxyConfigError::Compressor`] if the server cannot have it.
-    pub fn compressor(mut self, compressor: Compressor) -> Result<Self, ProxyConfigError> {
-        if compressor.server() != self.dialect {
-            let (compressor, server) = (compressor.name(), self.dialect.name());
-            return Err(ProxyConfigError::Compressor { compressor, server });
-        }
-        if !self.compressors.contains(&compressor) {
-            self.compressors.push(compressor);
-        }
-        Ok(self)
-    }
-
-    /// Requests are logged to this file, with paths up to their first segment of 40 bytes or more and without queries, so that
-    /// tokens of links and signatures stay out of it. Without it a site logs no request, whatever the server's own log.
-    ///
-    /// # Errors
-    /// [`ProxyConfigError::Path`] if the file's path cannot be quoted safely or is not absolute.
-    pub fn access_log(mut self, file: impl AsRef<Path>) -> Result<Self, ProxyConfigError> {
-        let file = checked_folder(file.as_ref()).map_err(|error| match error {
-            MappingError::Folder { folder, problem } => ProxyConfigError::Path { path: folder, problem },
-            _ => ProxyConfigError::Path { path: String::new(), problem: "cannot be quoted" },
-        })?;
-        self.access_log = Some(file);
-        Ok(self)
-    }
-
-    /// Caddy is new enough to cut clients that take nothing (2.11): it does after a minute. Older versions refuse the line.
-    #[must_use]
-    pub fn write_idle(mut self) -> Self {
-        self.write_idle = true;
         self
     }
 
@@ -344,15 +263,6 @@ impl<'a> ProxyConfig<'a> {
         }
     }
 
-    /// Options for the whole server, beside all its sites: for Caddy, whose site files cannot have them. The text is to be
-    /// imported at the beginning of the Caddyfile: `{`, `import server-wide.caddy`, `}`. The other servers have none.
-    ///
-    /// They keep secrets out of Caddy's own log, and cut clients whose head never comes and connections that are idle.
-    #[must_use]
-    pub fn server_wide(&self) -> Option<String> {
-        (self.dialect == Dialect::Caddy).then(|| caddy::server_wide(self))
-    }
-
     fn overlaps(&self, path: &str) -> bool {
         let mut locations = self
             .roots()
@@ -377,7 +287,7 @@ impl<'a> ProxyConfig<'a> {
     /// rendered sites.
     fn id(&self) -> String {
         let mut parts = vec![self.listen.text(), self.app.to_string()];
-        parts.extend(self.names.iter().chain(&self.path).map(|part| part.to_string()));
+        parts.extend(self.names.iter().chain(&self.path).map(ToString::to_string));
         parts.extend(self.hops.iter().map(IpRange::to_string));
         parts.extend(self.roots().iter().map(|root| format!("{}={}", root.location(), root.folder())));
         parts.extend(self.buckets.iter().map(|bucket| format!("{}={}", bucket.location(), bucket.origin())));
