@@ -192,10 +192,9 @@ impl UrlSigner for Careless {
         }
         let unversioned;
         let grant = if self.0 == Fault::IgnoresTheVersion && grant.download().version_id().is_some() {
-            unversioned = secure_download_conformance::signer::grant(&Download::new(
-                grant.download().key().clone(),
-            ))
-            .await;
+            unversioned =
+                secure_download_conformance::signer::grant(&Download::new(grant.download().key().clone()))
+                    .await;
             &unversioned
         } else {
             grant

@@ -60,6 +60,6 @@ fn off(dialect: Dialect, location: &str, found: Compressed) -> String {
                 found.encoding
             )
         }
-        _ => "deflate.mimetypes = ()        # for the application".to_owned(),
+        Dialect::Lighttpd => "deflate.mimetypes = ()        # for the application".to_owned(),
     }
 }
