@@ -7,6 +7,7 @@ mod azurite;
 mod children;
 mod cut;
 mod fetch;
+mod front;
 #[cfg(feature = "stores")]
 mod garage;
 mod http1;
@@ -32,6 +33,7 @@ pub use self::answer::Answer;
 pub use self::azurite::Azurite;
 pub use self::cut::cutting;
 pub use self::fetch::{fetch, fetch_with};
+pub use self::front::Front;
 #[cfg(feature = "stores")]
 pub use self::garage::Garage;
 pub use self::http1::Http1;
@@ -43,7 +45,10 @@ pub use self::masked::{
     hides_the_bucket,
 };
 pub use self::program::program;
-pub use self::proxy::{DOCTOR_TOKEN, ProxyServer, ProxySite, Running, SECRET, SiteBuilder};
+pub use self::proxy::{
+    DOCTOR_TOKEN, MISTAKES, Mistake, ProxyServer, ProxySite, Running, SECRET, SiteBuilder, doctor_token,
+    replaced, start_sites,
+};
 #[cfg(feature = "stores")]
 pub use self::radosgw::Radosgw;
 pub use self::redis::RedisServer;

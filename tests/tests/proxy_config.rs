@@ -131,7 +131,8 @@ fn a_site_fits_into_the_servers_own_configuration() {
                 format!("import {site}"),
             ),
             Dialect::Apache => {
-                let modules = ["mpm_event", "authz_core", "headers", "proxy", "proxy_http", "xsendfile"];
+                let modules =
+                    ["mpm_event", "authz_core", "headers", "proxy", "proxy_http", "setenvif", "xsendfile"];
                 let load = modules
                     .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"));
                 let load = load.concat();
@@ -167,6 +168,10 @@ fn the_examples_are_what_is_rendered() {
     for (name, rendered) in [
         ("nginx.conf", ProxyConfig::new(Dialect::Nginx, &mapping, &secret).render()),
         ("Caddyfile", ProxyConfig::new(Dialect::Caddy, &mapping, &secret).render()),
+        (
+            "server-wide.caddy",
+            ProxyConfig::new(Dialect::Caddy, &mapping, &secret).server_wide().expect("for Caddy"),
+        ),
         ("apache.conf", ProxyConfig::new(Dialect::Apache, &mapping, &secret).render()),
         ("lighttpd.conf", ProxyConfig::new(Dialect::Lighttpd, &mapping, &secret).render()),
         ("nginx-bucket.conf", of_bucket(Dialect::Nginx).headers_more().render()),

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use ProxyServer::{Apache, Caddy, Lighttpd, NewestCaddy, Nginx};
 use secure_download::Dialect;
 use secure_download::doctor::write_canaries;
 use secure_download_cli::{Examination, Report, Verdict};
-use system_tests::{DOCTOR_TOKEN, ProxyServer, ProxySite, SiteBuilder};
+use system_tests::{DOCTOR_TOKEN, MISTAKES, ProxyServer, ProxySite, SiteBuilder, replaced};
 
 /// Starts a site with canaries, and examines it.
 async fn examine(site: SiteBuilder) -> (ProxySite, Report) {
@@ -20,17 +21,13 @@ async fn examine(site: SiteBuilder) -> (ProxySite, Report) {
 }
 
 async fn report(site: &ProxySite) -> Report {
-    let url = format!("http://{}", site.proxy());
-    let run = move || Examination::new(&url, DOCTOR_TOKEN).expect("a URL").run();
-    tokio::task::spawn_blocking(run).await.expect("a report")
+    report_at(&format!("http://{}", site.proxy()), DOCTOR_TOKEN).await
 }
 
-/// Replaces what must be there.
-fn replace(from: &'static str, to: &'static str) -> impl Fn(String) -> String + Send + Sync {
-    move |text| {
-        assert!(text.contains(from), "{from:?} is not in the configuration:\n{text}");
-        text.replace(from, to)
-    }
+/// Without the probe that takes as long as the site waits.
+async fn report_at(url: &str, token: &str) -> Report {
+    let examination = Examination::new(url, token).expect("a URL").head_timeout(Duration::ZERO);
+    tokio::task::spawn_blocking(move || examination.run()).await.expect("a report")
 }
 
 fn found(report: &Report) -> BTreeSet<&'static str> {
@@ -62,7 +59,7 @@ async fn apache_with_mod_deflate() {
     let deflate = "LoadModule filter_module /usr/lib/apache2/modules/mod_filter.so\n\
                    LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so\n\
                    AddOutputFilterByType DEFLATE text/plain\nXSendFile On";
-    let (_site, report) = examine(ProxySite::behind(Apache).broken(replace("XSendFile On", deflate))).await;
+    let (_site, report) = examine(ProxySite::behind(Apache).broken(replaced("XSendFile On", deflate))).await;
     assert!(report.is_healthy(), "{report}");
 }
 
@@ -83,91 +80,16 @@ async fn an_outer_layer_that_only_relays() {
                  proxy_buffer_size 16k; proxy_buffers 8 16k; }} }} }}\n"
             )
         });
-        let url = format!("http://{}", outer.address());
-        let run = move || Examination::new(&url, DOCTOR_TOKEN).expect("a URL").run();
-        let report = tokio::task::spawn_blocking(run).await.expect("a report");
+        let report = report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await;
         assert!(report.is_healthy(), "{server:?}\n{report}");
     }
 }
 
-type Broken = (&'static [ProxyServer], &'static str, &'static str, &'static str);
-
-/// Servers, what is replaced by what, and the fault that must be among those found.
-const BROKEN: &[Broken] = &[
-    // nginx
-    (&[Nginx], "location ^~ /_protected/media/ {", "location ^~ /_elsewhere/ {", "nginx-location"),
-    (
-        &[Nginx],
-        "proxy_buffer_size",
-        "proxy_ignore_headers X-Accel-Redirect; proxy_buffer_size",
-        "nginx-ignores",
-    ),
-    (&[Nginx], "/media/\";", "/media-evil/\";", "nginx-alias"),
-    (&[Nginx], "alias", "root", "nginx-root"),
-    (&[Nginx], "add_header Content-Security-Policy", "# csp", "nginx-headers"),
-    (&[Nginx], "add_header", "# add_header", "nginx-headers"),
-    (&[Nginx], "proxy_buffer_size 16k", "proxy_buffer_size 4k", "nginx-buffer"),
-    (&[Nginx], "gzip off", "gzip on; gzip_types text/plain", "compression"),
-    (&[Nginx], "disable_symlinks on", "disable_symlinks off; #", "nginx-links"),
-    (&[Nginx], "proxy_set_header X-Sendfile \"\";", "", "spoofed-headers"),
-    (&[Nginx], "proxy_set_header X-Secure-Download-Proof", "proxy_set_header X-Other", "proof-missing"),
-    (
-        &[Nginx],
-        "proxy_http_version 1.1;",
-        "proxy_http_version 1.1; proxy_intercept_errors on; error_page 403 503 /oops;",
-        "proxy-rewrites-status",
-    ),
-    (&[Nginx], "if_modified_since before;", "max_ranges 0;", "ranges-off"),
-    (&[Nginx], "if_modified_since before;", "etag off; add_header ETag '\"x\"';", "validators-replaced"),
-    // Caddy
-    (
-        &[Caddy, NewestCaddy],
-        "header X-Accel-Redirect /_protected/media/*",
-        "header X-Accel-Redirect /x/*",
-        "caddy-handle",
-    ),
-    (&[Caddy, NewestCaddy], "/media\"\n", "/media-evil\"\n", "caddy-root"),
-    (&[Caddy, NewestCaddy], "uri strip_prefix /_protected/media", "", "caddy-prefix"),
-    (&[Caddy, NewestCaddy], "http://:", "http://files.example.com:", "caddy-site"),
-    (&[Caddy, NewestCaddy], "header_up -X-Accel-Redirect", "", "spoofed-headers"),
-    (&[Caddy, NewestCaddy], "header_up X-Secure-Download-Proof", "header_up X-Other", "proof-missing"),
-    (
-        &[Caddy, NewestCaddy],
-        "header_up X-Secure-Download-Proof",
-        "header_up +X-Secure-Download-Proof",
-        "proof-added",
-    ),
-    (&[Caddy], "method @other GET", "method * GET", "caddy-method"),
-    (&[Caddy, NewestCaddy], "reverse_proxy 127", "encode gzip\n\treverse_proxy 127", "compression"),
-    // Apache
-    (&[Apache], "XSendFile On", "XSendFile Off", "apache-off"),
-    (&[Apache], "/media\"\n</V", "/media-evil\"\n</V", "apache-path"),
-    (&[Apache], "XSendFilePath \"", "XSendFilePath \"/\"\nXSendFilePath \"", "apache-path"),
-    (&[Apache], "Header set X-Sendfile", "# Header set X-Sendfile", "apache-escaping"),
-    (&[Apache], "FileETag None", "", "apache-etag"),
-    (&[Apache], "RequestHeader unset X-Sendfile\n", "\n", "spoofed-headers"),
-    (&[Apache], "RequestHeader set X-Secure", "RequestHeader add X-Secure", "proof-added"),
-    (&[Apache], "ProxyRequests Off", "ProxyErrorOverride On", "proxy-rewrites-status"),
-    // lighttpd
-    (&[Lighttpd], "\"x-sendfile\" => \"enable\"", "\"x-sendfile\" => \"disable\"", "lighttpd-off"),
-    (&[Lighttpd], "/media\" ),", "/media-evil\" ),", "lighttpd-docroot"),
-    (&[Lighttpd], "\"x-sendfile-docroot\"", "#", "lighttpd-docroot"),
-    (&[Lighttpd], "server.follow-symlink = \"disable\"", "", "lighttpd-links"),
-    (
-        &[Lighttpd],
-        "\"X-Sendfile\" => \"\",\n    \"X-Sendfile-Type\"",
-        "\"X-Sendfile-Type\"",
-        "spoofed-headers",
-    ),
-    (&[Lighttpd], "\"X-Secure-Download-Proof\" =>", "\"X-Other\" =>", "proof-missing"),
-    (&[Lighttpd], "server.max-request-size = 0", "server.range-requests = \"disable\"", "ranges-off"),
-];
-
 #[tokio::test]
 async fn every_broken_configuration_is_named() {
-    for (servers, from, to, fault) in BROKEN {
+    for (servers, from, to, fault) in MISTAKES {
         for &server in *servers {
-            let (_site, report) = examine(ProxySite::behind(server).broken(replace(from, to))).await;
+            let (_site, report) = examine(ProxySite::behind(server).broken(replaced(from, to))).await;
             named(&report, fault, &format!("{server:?}: {from:?} replaced by {to:?}"));
         }
     }
@@ -189,7 +111,7 @@ fn named(report: &Report, fault: &str, what: &str) {
 #[tokio::test]
 async fn broken_in_several_places() {
     let both = |one: (&'static str, &'static str), two: (&'static str, &'static str)| {
-        move |text| replace(two.0, two.1)(replace(one.0, one.1)(text))
+        move |text| replaced(two.0, two.1)(replaced(one.0, one.1)(text))
     };
     let not_internal =
         both(("internal;", ""), ("if ($upstream_status !~ \"200$\")", "if ($upstream_status = 1)"));
@@ -203,31 +125,32 @@ async fn broken_in_several_places() {
     let (_site, report) = examine(ProxySite::behind(Nginx).broken(regex)).await;
     named(&report, "nginx-regex", "nginx with a regular expression");
 
-    let error_page = both(
-        ("alias", "error_page 404 = @app; root"),
-        (
-            "location / {",
-            "location @app { proxy_pass http://secure_download_app; proxy_set_header Host $http_host;\n\
-          proxy_set_header X-Secure-Download-Proof 0123456789abcdef0123456789abcdef; }\nlocation / {",
-        ),
-    );
+    let error_page = |text: String| {
+        let upstream = text.split_once("proxy_pass ").and_then(|(_, rest)| rest.split_once(';'));
+        let again = format!(
+            "location @app {{ proxy_pass {}; proxy_set_header Host $http_host;\n\
+             proxy_set_header X-Secure-Download-Proof 0123456789abcdef0123456789abcdef; }}\nlocation / {{",
+            upstream.expect("an upstream").0
+        );
+        text.replace("alias", "error_page 404 = @app; root").replace("location / {", &again)
+    };
     let (_site, report) = examine(ProxySite::behind(Nginx).broken(error_page)).await;
     named(&report, "nginx-error-page", "nginx with an error page and a wrong folder");
 
     let slashes = both(("/_protected/media/ {", "/_protected/media {"), ("/media/\";", "/media\";"));
     let (_site, report) = examine(ProxySite::behind(Nginx).broken(slashes)).await;
     named(&report, "nginx-slash", "nginx without slashes");
-    let one_slash = replace("/_protected/media/ {", "/_protected/media {");
+    let one_slash = replaced("/_protected/media/ {", "/_protected/media {");
     let (_site, report) = examine(ProxySite::behind(Nginx).broken(one_slash)).await;
     named(&report, "nginx-slash", "nginx with one slash");
 
-    let status = replace("if ($upstream_status !~ \"200$\")", "if ($upstream_status = 1)");
+    let status = replaced("if ($upstream_status !~ \"200$\")", "if ($upstream_status = 1)");
     let (_site, report) = examine(ProxySite::behind(Nginx).unguarded().broken(status)).await;
     named(&report, "status-ignored", "nginx, whatever the status");
     let (_site, report) = examine(ProxySite::behind(Lighttpd).unguarded()).await;
     named(&report, "guard-missing", "lighttpd without the guard");
     // Without the guard nginx asks the application again and again.
-    let no_location = replace("location ^~ /_protected/media/ {", "location ^~ /_elsewhere/ {");
+    let no_location = replaced("location ^~ /_protected/media/ {", "location ^~ /_elsewhere/ {");
     let (_site, report) = examine(ProxySite::behind(Nginx).unguarded().broken(no_location)).await;
     named(&report, "nginx-location", "nginx without the location and the guard");
 
@@ -236,7 +159,7 @@ async fn broken_in_several_places() {
     named(&report, "apache-module", "Apache without the module");
 
     for server in [Caddy, NewestCaddy] {
-        let status = replace("\t\t\tstatus 200\n", "");
+        let status = replaced("\t\t\tstatus 200\n", "");
         let (_site, report) = examine(ProxySite::behind(server).unguarded().broken(status)).await;
         named(&report, "status-ignored", "Caddy, whatever the status");
 
@@ -312,11 +235,7 @@ async fn nobody_is_told_anything_without_a_token() {
     let site = ProxySite::behind(Nginx).start().await;
     write_canaries(site.media()).expect("written");
     let url = format!("http://{}", site.proxy());
-    let examine = async |token: &'static str| {
-        let url = url.clone();
-        let run = move || Examination::new(&url, token).expect("a URL").run();
-        tokio::task::spawn_blocking(run).await.expect("a report")
-    };
+    let examine = async |token: &'static str| report_at(&url, token).await;
     named(&examine("wrong-wrong-wrong-wrong-wrong-wrong-").await, "doctor-token", "a wrong token");
     for path in ["open", "echo", "file/0/plain", "outside/0/0", "changed/0/plain", "plan/0/plain"] {
         let answer = site.get(&format!("/.secure-download-doctor/{path}")).await;

@@ -1,29 +1,21 @@
-//! What proxies write down: nginx's access log and the application's audit log, joined by the audit id as
-//! docs/guides/proxies.md says, and Caddy's complaints.
+//! What proxies write down: nginx's access log and the application's audit log, joined by the audit id, tokens of links, which
+//! no log has, and Caddy's complaints.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use secure_download::axum::download;
 use secure_download::observe::JsonLines;
 use secure_download::{
-    AccelRedirect, Decision, Dialect, Download, FileKey, Gate, Mapping, ProxySecret, Root,
+    AccelRedirect, Decision, Dialect, Download, FileKey, Gate, Mapping, ProxyConfig, ProxySecret, Root,
 };
-use system_tests::{Http1, ProxyServer, ProxySite, SECRET};
+use system_tests::{Http1, ProxyServer, ProxySite, SECRET, serve_router, start_sites};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-const GUIDE: &str = include_str!("../../docs/guides/proxies.md");
-
-/// The guide's `log_format downloads ...;`.
-fn log_format() -> &'static str {
-    let at = GUIDE.find("log_format downloads").expect("in the guide");
-    let end = GUIDE[at..].find(';').expect("its end");
-    &GUIDE[at..=at + end]
-}
 
 #[derive(Clone, Default)]
 struct Text(Arc<Mutex<Vec<u8>>>);
@@ -57,14 +49,7 @@ async fn nginx_names_the_request_as_the_audit_log_does() {
         .build();
     let site = ProxySite::behind(ProxyServer::Nginx).file("file", b"the file");
     let site = site.routes(Router::new().route("/audited/{id}", download(gate)));
-    let site = site
-        .broken(|configuration| {
-            let (before, after) = configuration.split_once("access_log ").expect("a log");
-            let (file, after) = after.split_once(';').expect("its end");
-            format!("{before}{}\n    access_log {file} downloads;{after}", log_format())
-        })
-        .start()
-        .await;
+    let site = site.start().await;
 
     let mut client = Http1::connect(site.proxy()).await;
     // A line is written before the next request of the connection is read, so the last one may be missing.
@@ -112,6 +97,73 @@ async fn nginx_names_the_request_as_the_audit_log_does() {
     assert_eq!(seen.len(), 3, "each request has its own: {log}");
 }
 
+/// As long as the tokens of links are, with parts that look like other things.
+const TOKEN: &str = "AQAAAAFPq-TrSOMwBrP6j7K6W_AbCdEf0123456789.css-AbCdEfGhIjKlMnOpQrStUvWxYz";
+
+/// Whole configurations, which have a log, and sites within a server that logs by itself.
+#[tokio::test]
+async fn tokens_of_links_are_in_no_log() {
+    for server in ProxyServer::ALL {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+        let root = Root::new("/_protected/media", folder.path().join("media")).expect("a root");
+        let mapping = Mapping::new([root]).expect("a mapping");
+        let secret = ProxySecret::new(SECRET).expect("a secret");
+        let app = serve_router(Router::new().fallback(|| async { "answered" })).await;
+        for layout in ["standalone", "site", "logged-site"] {
+            let here = folder.path().join(layout);
+            fs::create_dir(&here).expect("a folder");
+            let site = |listen| ProxyConfig::new(server.dialect(), &mapping, &secret).listen(listen).app(app);
+            let running = match layout {
+                "standalone" => server.start(&here, |listen| {
+                    site(listen).standalone(&here).expect("a plain name").run_as("www-data").render()
+                }),
+                "site" => start_sites(server, &here, |listen| vec![site(listen)]),
+                _ => start_sites(server, &here, |listen| {
+                    vec![site(listen).access_log(here.join("requests.log")).expect("a plain name")]
+                }),
+            };
+            let escaped = TOKEN.replace('-', "%2D").replace('A', "%41");
+            let targets = [
+                format!("/d/{TOKEN}"),
+                format!("/d/{TOKEN}/style.css?v=1"),
+                format!("/d/{escaped}"),
+                format!("/deep/er/d/{TOKEN}"),
+                format!("/signed?token={TOKEN}"),
+                format!("//d//{TOKEN}"),
+                "/plain/page".to_owned(),
+            ];
+            for target in targets {
+                for method in ["GET", "POST"] {
+                    let referer = format!("Referer: http://localhost/d/{TOKEN}");
+                    let fields = [referer, format!("Cookie: lease={TOKEN}"), "Content-Length: 0".to_owned()];
+                    Http1::connect(running.address()).await.ask(method, &target, &fields).await;
+                }
+            }
+            // A server writes what it has left when it ends.
+            drop(running);
+            let mut logged = String::new();
+            for entry in fs::read_dir(&here).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if entry.extension().is_none_or(|ending| ending != "log") {
+                    continue;
+                }
+                let text = String::from_utf8_lossy(&fs::read(&entry).expect("a file")).into_owned();
+                for part in [&TOKEN[..8], "%41Q%41", "token=", SECRET] {
+                    assert!(
+                        !text.contains(part),
+                        "{server:?} {layout}: {part} is in {}: {text}",
+                        entry.display()
+                    );
+                }
+                logged.push_str(&text);
+            }
+            // But what else was asked for is.
+            assert_eq!(logged.contains("/plain/page"), layout != "site", "{server:?} {layout}: {logged}");
+            assert_eq!(logged.contains("cut]"), layout != "site", "{server:?} {layout}: {logged}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn whoever_hangs_up_writes_no_proof_into_caddys_log() {
     let quiet = "exclude http.handlers.reverse_proxy";
@@ -124,7 +176,10 @@ async fn whoever_hangs_up_writes_no_proof_into_caddys_log() {
         let mut site = ProxySite::behind(server)
             .file("large", &vec![7; 32 << 20])
             .catalog([("large".to_owned(), large)].into())
-            .broken(move |configuration| configuration.replace(quiet, instead))
+            .broken(move |configuration| match shows {
+                true => configuration.replace(quiet, instead).replace("request>headers delete", ""),
+                false => configuration,
+            })
             .start()
             .await;
         let mut client = TcpStream::connect(site.proxy()).await.expect("connected");

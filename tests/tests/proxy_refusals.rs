@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,6 +15,9 @@ use secure_download::{AccelRedirect, Dialect, Download, FileKey, Mapping, PROXY_
 use system_tests::{Http1, ProxyServer, ProxySite, SECRET};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+/// A server that says nothing for so long has failed the test.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn catalog() -> HashMap<String, Download> {
     let download = |key| Download::new(FileKey::parse(key).expect("a key")).filename(key);
@@ -226,6 +230,93 @@ async fn spoofed_headers_are_taken_away() {
         ];
         let answer = site.ask("GET", "/echo", &spoofed).await;
         assert_eq!(String::from_utf8_lossy(&answer.body), SECRET, "{server:?}");
+    }
+}
+
+/// Servers that answer for the application must not say what they add to a request.
+#[tokio::test]
+async fn no_answer_shows_the_secret() {
+    for server in ProxyServer::ALL {
+        let site = site(server, Router::new()).await;
+        for method in ["TRACE", "OPTIONS", "TRACK", "DEBUG"] {
+            for forwards in ["", "Max-Forwards: 0\r\n", "Max-Forwards: 1\r\n"] {
+                for target in ["/", "/alone/file", "*"] {
+                    let mut stream = TcpStream::connect(site.proxy()).await.expect("connected");
+                    let request = format!(
+                        "{method} {target} HTTP/1.1\r\nHost: localhost\r\n{forwards}Connection: close\r\n\r\n"
+                    );
+                    stream.write_all(request.as_bytes()).await.expect("sent");
+                    let mut answer = Vec::new();
+                    stream.read_to_end(&mut answer).await.expect("an answer");
+                    let answer = String::from_utf8_lossy(&answer);
+                    assert!(answer.starts_with("HTTP/1.1 "), "{server:?} {method} {target}: {answer}");
+                    assert!(!answer.contains(SECRET), "{server:?} {method} {forwards:?} {target}: {answer}");
+                }
+            }
+        }
+    }
+}
+
+/// What the proxy vouches for cannot be named away (RFC 9110 section 7.6.1: `Connection` names what a proxy removes).
+#[tokio::test]
+async fn connection_takes_nothing_of_the_proxys_away() {
+    const VOUCHED: [&str; 4] =
+        ["x-secure-download-proof", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-host"];
+    let echo = get(|headers: HeaderMap| async move {
+        let seen: Vec<_> = VOUCHED.into_iter().filter(|&name| headers.contains_key(name)).collect();
+        seen.join(" ")
+    });
+    for server in ProxyServer::ALL {
+        let site = site(server, Router::new().route("/echo", echo.clone())).await;
+        for lines in [
+            &["Connection: X-Secure-Download-Proof"][..],
+            &[
+                "Connection: keep-alive, x-secure-download-proof,X-Forwarded-Proto ,\tX-FORWARDED-FOR, X-Forwarded-Host",
+            ],
+            &["Connection: keep-alive", "Connection: X-Secure-Download-Proof", "Connection: X-Forwarded-For"],
+            &["Connection: Upgrade, X-Secure-Download-Proof", "Upgrade: websocket"],
+            &["Proxy-Connection: X-Secure-Download-Proof, X-Forwarded-For"],
+            &[
+                "Keep-Alive: X-Secure-Download-Proof",
+                "Connection: Keep-Alive-X, closeX-Secure-Download-Proof",
+            ],
+        ] {
+            let seen = site.ask("GET", "/echo", lines).await;
+            assert_eq!(String::from_utf8_lossy(&seen.body), VOUCHED.join(" "), "{server:?} {lines:?}");
+            // Handed off, not declined.
+            let file = site.ask("GET", "/alone/file", lines).await;
+            assert_eq!(
+                (file.status, &*file.body),
+                (StatusCode::OK, &b"the file"[..]),
+                "{server:?} {lines:?}"
+            );
+        }
+    }
+}
+
+/// Opening a FIFO waits for a writer: a worker that does is lost.
+#[tokio::test]
+async fn a_fifo_is_not_a_file() {
+    for server in ProxyServer::ALL {
+        let site = site(server, Router::new()).await;
+        let fifo = site.media().join("missing");
+        let made = std::process::Command::new("mkfifo").arg("-m").arg("666").arg(&fifo).status();
+        assert!(made.expect("mkfifo").success());
+        let mut stream = TcpStream::connect(site.proxy()).await.expect("connected");
+        let request = "GET /alone/missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        if server.dialect() == Dialect::Caddy {
+            // Caddy has no switch for it, and waits. Once it opens the FIFO for reading, so can this for writing.
+            let opened =
+                tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(fifo));
+            drop(opened.await.expect("no panic").expect("a reader"));
+            continue;
+        }
+        let mut answer = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+        read.expect("no worker waits for the FIFO").expect("an answer");
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(["403", "404"].contains(&status), "{server:?}: {answer}");
     }
 }
 

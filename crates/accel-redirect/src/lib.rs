@@ -12,6 +12,15 @@
 //! | Apache, `mod_xsendfile` 0.12 | 2.4 | `X-Sendfile` | the application's, if known | streamed instead | followed: no switch |
 //! | lighttpd | 1.4.69 | `X-Sendfile` | the application's, if known | streamed instead | refused |
 //!
+//! With the rendered configuration:
+//!
+//! | proxy | a client that takes nothing | a head that never ends | a changed address of the application's name | a FIFO in the folder | [`X-Forwarded-For`](ProxyConfig::trusted_hop) from a trusted hop |
+//! |---|---|---|---|---|---|
+//! | nginx | cut after 60 s | cut after 60 s | [`ProxyConfig::app_resolver`] | refused | the visitor |
+//! | Caddy | from 2.11 on cut after 60 s ([`ProxyConfig::idle_limits`]); older versions hold it: stream large files there | cut after 30 s | followed | waits for a writer: no switch | the visitor |
+//! | Apache | cut after 60 s | cut after 20 to 40 s, with `mod_reqtimeout` | followed | refused | the visitor |
+//! | lighttpd | cut after 60 s | cut after 60 s | a restart | refused | what the hop says, then the hop; only of HTTPS |
+//!
 //! ```
 //! use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxyConfig, ProxySecret, Root};
 //! use secure_download_core::{Decision, Download, FirstOf, Gate, signed_in};
@@ -93,7 +102,8 @@
 //!   `Content-Disposition` and `Cache-Control`.
 //! - **A strategy behind this one has validators of its own.** Downloads that are sometimes handed off and sometimes
 //!   streamed change their entity tag: a client that resumes gets the whole file again.
-//! - **Compression in the proxy** of handed-off files breaks ranges. The rendered configuration has it off.
+//! - **Compression in the proxy** of handed-off files breaks ranges. The rendered configuration has it off, modules of nginx and
+//!   lighttpd if they are named ([`ProxyConfig::compressor`]).
 
 #[cfg(feature = "actix")]
 mod actix;
@@ -113,7 +123,7 @@ mod strategy;
 #[cfg(feature = "actix")]
 pub use self::actix::GuardedService;
 pub use self::bucket::{BucketUpstream, BucketUpstreamError, MaskedBucket};
-pub use self::config::ProxyConfig;
+pub use self::config::{AppAddress, Compressor, IpRange, ListenAddress, ProxyConfig, ProxyConfigError};
 pub use self::dialect::{Dialect, UnknownDialect};
 pub use self::guard::Guard;
 #[cfg(feature = "tower")]

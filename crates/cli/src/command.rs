@@ -16,20 +16,39 @@ pub struct Command {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Print the configuration of a reverse proxy that sends files for the application
-    ProxyConfig(ProxyConfigArgs),
+    ProxyConfig(Box<ProxyConfigArgs>),
     /// Check a deployment from outside
     Doctor(DoctorArgs),
 }
 
 /// What a command has to say at its end.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Done {
     /// For standard output.
     pub output: String,
     /// For standard error.
     pub note: Option<String>,
-    /// Whether what was checked is well.
-    pub success: bool,
+    /// What the exit status says.
+    pub outcome: Outcome,
+}
+
+impl Done {
+    pub(crate) fn new(output: impl Into<String>) -> Self {
+        Self { output: output.into(), note: None, outcome: Outcome::Success }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Exit status 0.
+    Success,
+    /// A fault was found: exit status 1.
+    Fault,
+    /// No fault was found, and something is not known: exit status 3.
+    NotKnown,
 }
 
 impl Command {

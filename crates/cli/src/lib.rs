@@ -13,9 +13,9 @@
 //! secure-download doctor --url https://files.example.com --token "$SECURE_DOWNLOAD_DOCTOR_TOKEN"
 //! ```
 //!
-//! Both leave 0 behind if all is well. `doctor` leaves 1 if the report names a fault, and that nobody answers is one. 2 is
-//! for a command that could not be begun, its reason on standard error: wrong arguments, a file that cannot be read, a
-//! configuration that the server itself refuses (`--check`).
+//! Exit status: 0 on success; 1 if `doctor` reports a fault, an unreachable site included; 2 if the command could not
+//! start (wrong arguments, a file that cannot be read, a configuration that the server itself refuses with `--check`), its
+//! reason on standard error; 3 if `doctor` reports no fault, and something that it could not determine.
 
 mod bucket;
 mod command;
@@ -24,5 +24,5 @@ mod proxy_config;
 mod root;
 mod server;
 
-pub use self::command::{Command, Done};
+pub use self::command::{Command, Done, Outcome};
 pub use self::doctor::{Examination, Fault, Report, Row, Verdict};

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use secure_download_cli::Command;
+use secure_download_cli::{Command, Outcome};
 
 fn main() -> ExitCode {
     match Command::parse().run() {
@@ -13,7 +13,12 @@ fn main() -> ExitCode {
                 eprintln!("{note}");
             }
             print!("{}", done.output);
-            if done.success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            match done.outcome {
+                Outcome::Success => ExitCode::SUCCESS,
+                Outcome::NotKnown => ExitCode::from(3),
+                // Faults, and whatever else is added.
+                _ => ExitCode::FAILURE,
+            }
         }
         Err(problem) => {
             eprintln!("secure-download: {problem}");

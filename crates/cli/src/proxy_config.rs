@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use http::HeaderName;
-use secure_download_accel_redirect::{Dialect, Mapping, ProxySecret};
+use secure_download_accel_redirect::{
+    AppAddress, Compressor, Dialect, IpRange, ListenAddress, Mapping, ProxyConfig, ProxySecret,
+};
 
 use crate::Done;
 use crate::bucket::BucketArgs;
@@ -27,12 +29,38 @@ pub(crate) struct ProxyConfigArgs {
     roots: Vec<RootArg>,
     #[command(flatten)]
     buckets: BucketArgs,
-    /// Where the proxy listens
+    /// Where the proxy listens: a port on every address, or an IP address and a port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// Where the application listens
+    listen: ListenAddress,
+    /// A host name of the site; may be repeated. Needed for several sites on one port
+    #[arg(long = "server-name", value_name = "NAME")]
+    names: Vec<String>,
+    /// The application: HOST:PORT, a port of this machine, or `unix:/PATH`
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
-    app: SocketAddr,
+    app: AppAddress,
+    /// A DNS server with which nginx follows a changed address of the application's name
+    #[arg(long, value_name = "ADDR")]
+    app_resolver: Option<SocketAddr>,
+    /// The application lives below this path, such as /share: the proxy strips it
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
+    /// A proxy or TLS terminator directly before this one, by its IP address or range; may be repeated. Its
+    /// X-Forwarded-For, -Proto and -Host are passed on, those of other peers are not
+    #[arg(long = "trusted-hop", value_name = "RANGE")]
+    hops: Vec<IpRange>,
+    /// The server has this compressor module, to be off for files; may be repeated: brotli, brotli-static, zstd,
+    /// zstd-static, gzip-static (nginx), deflate (lighttpd)
+    #[arg(long = "compressor", value_name = "NAME")]
+    compressors: Vec<Compressor>,
+    /// Log requests here, without tokens of links. Without it a site logs none
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
+    /// Caddy is 2.11 or newer: cut clients that take nothing for a minute
+    #[arg(long)]
+    idle_limits: bool,
+    /// Print the options for the whole server instead, which Caddy's sites need once (Caddy)
+    #[arg(long, conflicts_with = "standalone")]
+    server_wide: bool,
     /// A file with the secret that proves the proxy to the application. Without it the variable
     /// `SECURE_DOWNLOAD_PROXY_SECRET` is read; without both a new secret is made
     #[arg(long, value_name = "FILE")]
@@ -65,17 +93,14 @@ impl ProxyConfigArgs {
                 ProxySecret::from_random(&random)
             }
         };
-        let roots: Vec<_> = self.roots.into_iter().map(|root| root.0).collect();
+        let roots: Vec<_> = self.roots.iter().map(|root| root.0.clone()).collect();
         let mapping = match roots.is_empty() {
             true => None,
             false => Some(Mapping::new(roots).map_err(|error| error.to_string())?),
         };
         let buckets = self.buckets.upstreams()?;
         let config = self.buckets.config(self.server, mapping.as_ref(), &buckets, &secret)?;
-        let mut config = config.listen(self.listen).app(self.app);
-        for name in &self.kept {
-            config = config.keep_header(name);
-        }
+        let mut config = self.options(config)?;
         let site = config.clone();
         if let Some(folder) = &self.standalone {
             config = config.standalone(folder).map_err(|error| error.to_string())?;
@@ -95,7 +120,39 @@ impl ProxyConfigArgs {
                 .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
             server::check(self.server, &file)?;
         }
-        Ok(Done { output: config.render(), note, success: true })
+        let output = match self.server_wide {
+            false => config.render(),
+            true => config
+                .server_wide()
+                .ok_or_else(|| format!("{} needs no options for the whole server", self.server))?,
+        };
+        Ok(Done { note, ..Done::new(output) })
+    }
+
+    fn options<'a>(&self, config: ProxyConfig<'a>) -> Result<ProxyConfig<'a>, String> {
+        let mut config = config.listen(self.listen).app(self.app.clone());
+        if let Some(resolver) = self.app_resolver {
+            config = config.app_resolver(resolver);
+        }
+        for name in &self.names {
+            config = config.server_name(name).map_err(|error| error.to_string())?;
+        }
+        if let Some(path) = &self.path {
+            config = config.path(path).map_err(|error| error.to_string())?;
+        }
+        for hop in &self.hops {
+            config = config.trusted_hop(*hop);
+        }
+        for compressor in &self.compressors {
+            config = config.compressor(*compressor).map_err(|error| error.to_string())?;
+        }
+        if let Some(file) = &self.access_log {
+            config = config.access_log(file).map_err(|error| error.to_string())?;
+        }
+        if self.idle_limits {
+            config = config.idle_limits();
+        }
+        Ok(self.kept.iter().fold(config, ProxyConfig::keep_header))
     }
 
     fn secret(&self) -> Result<Option<ProxySecret>, String> {

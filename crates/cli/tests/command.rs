@@ -106,7 +106,7 @@ fn an_examination_tells_by_its_exit_code_and_in_json() {
     assert_eq!(report["healthy"], false);
     assert_eq!(report["rows"][0]["faults"][0]["id"], "unreachable");
     let table = printed(&run(&arguments[..5]));
-    assert!(table.starts_with("FAULT    reach the application: "), "{table}");
+    assert!(table.starts_with("FAULT     reach the application: "), "{table}");
 }
 
 #[test]

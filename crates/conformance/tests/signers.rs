@@ -10,11 +10,11 @@ use object_store::aws::AmazonS3Builder;
 use secure_download_conformance::Broken;
 use secure_download_conformance::signer::{Laws, Url};
 use secure_download_core::{
-    FileKey, Grant, Record as _, SignError, SignedUrl, UrlSigner, content_disposition,
+    Disposition, Download, FileKey, Grant, Record as _, SignError, SignedUrl, UrlSigner, content_disposition,
 };
 use secure_download_presign::{
     AzureContainer, AzureKey, AzureSigner, CloudFrontKey, CloudFrontSigner, Credentials, GcsBucket, GcsKey,
-    GcsSigner, LocalKey, LocalSigner, S3Bucket, S3Signer, StoreSigner,
+    GcsSigner, LocalKey, LocalSigner, S3Bucket, S3Signer, SecureLink, SecureLinkSecret, StoreSigner,
 };
 
 const SECRET: &str = "hush-hush-hush-hush-hush-hush-hu";
@@ -78,6 +78,34 @@ async fn cloudfront() {
     Laws::of(signer).secret(RSA.lines().nth(1).expect("a line")).printed(printed).check().await;
 }
 
+/// Clients name a file after the link, so its name must need no cleaning.
+fn needs_cleaning(key: &FileKey) -> bool {
+    let name = key.segments().last().unwrap_or_default();
+    content_disposition(Disposition::Attachment, name) != format!("attachment; filename=\"{name}\"")
+}
+
+#[tokio::test]
+async fn secure_link() {
+    let secret = SecureLinkSecret::new(SECRET).expect("a secret");
+    let signer = SecureLink::new("https://files.example", "/dl", secret).expect("a site");
+    let sent = signer.nginx_location("/srv/media").expect("a folder");
+    let printed = format!("{signer:?}");
+    let sends = move |url: &Url, name: &http::HeaderName, value: &str| match *name {
+        CONTENT_TYPE => sent.contains(&format!("default_type {value};")),
+        // No name, or the one that the link ends in.
+        CONTENT_DISPOSITION => {
+            let file = url.path().rsplit('/').next().unwrap_or_default();
+            let file = percent_encoding::percent_decode_str(file).decode_utf8().expect("UTF-8");
+            value == content_disposition(Disposition::Attachment, "")
+                || value == format!("attachment; filename=\"{file}\"")
+        }
+        _ => sent.contains(&format!("add_header {name} \"{value}\" always;")),
+    };
+    let plain = Download::new(FileKey::parse("laws/plain").expect("a key"));
+    let laws = || Laws::of(signer.clone()).fixed_headers(plain.clone(), sends.clone());
+    laws().declines(needs_cleaning).secret(SECRET).printed(printed).check().await;
+}
+
 #[tokio::test]
 async fn local() {
     let signer = LocalSigner::new("/blobs/", LocalKey::new(SECRET.as_bytes()).expect("a key"));
@@ -88,11 +116,7 @@ async fn local() {
         let claims = opener.verify(url.path().trim_start_matches("/blobs/")).expect("its own token");
         let download = claims.download();
         let inline = value.starts_with("inline");
-        let disposition = if inline {
-            secure_download_core::Disposition::Inline
-        } else {
-            secure_download_core::Disposition::Attachment
-        };
+        let disposition = if inline { Disposition::Inline } else { Disposition::Attachment };
         match *name {
             CONTENT_TYPE => download.raw_content_type() == Some(value),
             CONTENT_DISPOSITION => {
@@ -168,10 +192,9 @@ impl UrlSigner for Careless {
         }
         let unversioned;
         let grant = if self.0 == Fault::IgnoresTheVersion && grant.download().version_id().is_some() {
-            unversioned = secure_download_conformance::signer::grant(&secure_download_core::Download::new(
-                grant.download().key().clone(),
-            ))
-            .await;
+            unversioned =
+                secure_download_conformance::signer::grant(&Download::new(grant.download().key().clone()))
+                    .await;
             &unversioned
         } else {
             grant

@@ -13,6 +13,8 @@
 //! | `Content-Security-Policy`, of inline content and of attachments | no: the bucket's own origin, which holds no cookie of the application, confines it |
 //! | a transfer rate | no: a download with a rate is declined |
 //!
+//! `SecureLink` carries none of them: nginx sends the same headers for every file, and a grant for others is declined.
+//!
 //! A declined download goes to the next strategy of a [`FirstOf`](secure_download_core::FirstOf).
 //!
 //! # Single-page applications
@@ -36,7 +38,13 @@ mod azure;
 #[cfg(feature = "cloudfront")]
 mod cloudfront;
 mod conditional;
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure", feature = "cloudfront"))]
+#[cfg(any(
+    feature = "s3",
+    feature = "gcs",
+    feature = "azure",
+    feature = "cloudfront",
+    feature = "secure-link"
+))]
 mod endpoint;
 #[cfg(feature = "gcs")]
 mod gcs;
@@ -52,12 +60,20 @@ mod local;
 mod mac;
 #[allow(dead_code, reason = "each signer uses its own part")]
 mod overrides;
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure", feature = "cloudfront"))]
+#[cfg(any(
+    feature = "s3",
+    feature = "gcs",
+    feature = "azure",
+    feature = "cloudfront",
+    feature = "secure-link"
+))]
 mod percent;
 #[cfg(any(feature = "gcs", feature = "cloudfront"))]
 mod private_key;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "secure-link")]
+mod secure_link;
 #[cfg(feature = "object_store")]
 mod store;
 mod strategy;
@@ -85,6 +101,8 @@ pub use self::s3::StoreCredentials;
 pub use self::s3::{CredentialProvider, Credentials, CredentialsError, S3Bucket, S3BucketError, S3Signer};
 #[cfg(feature = "sts")]
 pub use self::s3::{S3Policy, S3PolicyError};
+#[cfg(feature = "secure-link")]
+pub use self::secure_link::{SecureLink, SecureLinkError, SecureLinkSecret, SecureLinkSecretError};
 #[cfg(feature = "object_store")]
 pub use self::store::StoreSigner;
 pub use self::strategy::Presign;

@@ -74,8 +74,9 @@ pub use secure_download_presign::*;
 #[cfg(feature = "accel-redirect")]
 #[doc(inline)]
 pub use secure_download_accel_redirect::{
-    AccelRedirect, BucketUpstream, BucketUpstreamError, Dialect, Guard, Mapping, MappingError, MaskedBucket,
-    ProxyConfig, ProxySecret, ProxySecretError, Root, UnknownDialect,
+    AccelRedirect, AppAddress, BucketUpstream, BucketUpstreamError, Compressor, Dialect, Guard, IpRange,
+    ListenAddress, Mapping, MappingError, MaskedBucket, ProxyConfig, ProxyConfigError, ProxySecret,
+    ProxySecretError, Root, UnknownDialect,
 };
 
 #[cfg(feature = "doctor")]
@@ -113,6 +114,7 @@ pub use secure_download_axum as axum;
     feature = "observe-json",
     feature = "observe-metrics",
     feature = "observe-tracing",
-    feature = "presign"
+    feature = "presign",
+    feature = "presign-secure-link"
 ))]
 mod guides;

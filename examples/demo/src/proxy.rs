@@ -131,7 +131,7 @@ impl Agreement {
             None => config,
         };
         let file = folder.join(self.proxy.file_name());
-        let text = without_requests_in_logs(&config.render());
+        let text = config.render();
         write_private(&file, &text)
             .map_err(|error| StartError::new(format!("cannot write {}: {error}", file.display())))?;
         let (program, arguments) = self.proxy.command();
@@ -353,29 +353,6 @@ pub(crate) fn access(options: &Options) -> Result<Access, StartError> {
         Some(account) if account != "root" => Access::for_workers(account).map_err(|error| problem(&error)),
         _ => Ok(Access::default()),
     }
-}
-
-/// Access logs, and errors of single requests with their lines and `Referer`, would keep the tokens of links, which are good for
-/// as long as the link. The demo logs each request without.
-fn without_requests_in_logs(configuration: &str) -> String {
-    let mut text = String::with_capacity(configuration.len());
-    for line in configuration.lines() {
-        let statement = line.trim_start();
-        let indent = &line[..line.len() - statement.len()];
-        let line = match statement {
-            _ if statement.starts_with("error_log ") => line.replace(" warn;", " crit;"),
-            "LogLevel warn" => "LogLevel crit".to_owned(),
-            _ if !statement.contains("/access.log\"") => line.to_owned(),
-            _ if statement.starts_with("access_log ") => format!("{indent}access_log off;"),
-            // Caddy.
-            _ if statement.starts_with("output ") => format!("{indent}output discard"),
-            // Apache and lighttpd have none unless it is named.
-            _ => continue,
-        };
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
 }
 
 /// The configuration holds the secret.

@@ -5,9 +5,15 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use axum::routing::any;
 use secure_download::axum::download;
 use secure_download::doctor::{DOCTOR_PATH, Doctor, DoctorToken};
 use secure_download::{
@@ -22,6 +28,15 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// What opens the doctor, once.
 pub const DOCTOR_TOKEN: &str = "fedcba9876543210fedcba9876543210";
+
+/// How many examinations one site bears.
+const EXAMINATIONS: usize = 8;
+
+/// What opens the doctor of a [`ProxySite`] for the examination of this number, below eight.
+#[must_use]
+pub fn doctor_token(number: usize) -> String {
+    if number == 0 { DOCTOR_TOKEN.to_owned() } else { format!("{DOCTOR_TOKEN}{number}") }
+}
 
 /// Downloads whose name begins so are denied.
 const DENIED: &str = "denied";
@@ -47,8 +62,11 @@ pub struct SiteBuilder {
     catalog: HashMap<String, Download>,
     routes: Router,
     guarded: bool,
+    configured: Configure,
     broken: Box<dyn Fn(String) -> String + Send + Sync>,
 }
+
+type Configure = Box<dyn for<'a> Fn(ProxyConfig<'a>) -> ProxyConfig<'a> + Send + Sync>;
 
 impl SiteBuilder {
     /// A file to be delivered.
@@ -93,6 +111,16 @@ impl SiteBuilder {
         self
     }
 
+    /// With more options of the configuration.
+    #[must_use]
+    pub fn configured(
+        mut self,
+        configured: impl for<'a> Fn(ProxyConfig<'a>) -> ProxyConfig<'a> + Send + Sync + 'static,
+    ) -> Self {
+        self.configured = Box::new(configured);
+        self
+    }
+
     /// With a configuration that somebody changed.
     #[must_use]
     pub fn broken(mut self, broken: impl Fn(String) -> String + Send + Sync + 'static) -> Self {
@@ -121,9 +149,12 @@ impl SiteBuilder {
         let secret = ProxySecret::new(SECRET).expect("a secret");
         let accel = AccelRedirect::new(self.dialect, mapping.clone(), secret.clone());
         let expires_at = SystemTime::now() + Duration::from_secs(600);
-        let token = DoctorToken::new(DOCTOR_TOKEN, expires_at).expect("a token");
-        // What it adds for the proxy alone is no header that a client misses.
-        let doctor = Doctor::new(&accel.clone().tell_audit_id(), token);
+        let doctor = |number| {
+            let token = DoctorToken::new(doctor_token(number), expires_at).expect("a token");
+            // What it adds for the proxy alone is no header that a client misses.
+            Doctor::new(&accel.clone().tell_audit_id(), token)
+        };
+        let doctors: Arc<[Doctor]> = (0..EXAMINATIONS).map(doctor).collect();
         let guard = accel.guard();
         // As the proxies do: by length and date.
         let streamed = || Stream::local(&media).expect("a folder").replicated();
@@ -131,7 +162,7 @@ impl SiteBuilder {
             .route("/accel/{id}", download(gate(&self.catalog, FirstOf::new(accel.clone()).or(streamed()))))
             .route("/alone/{id}", download(gate(&self.catalog, accel)))
             .route("/stream/{id}", download(gate(&self.catalog, streamed())))
-            .route_service(&format!("{DOCTOR_PATH}/{{*probe}}"), doctor);
+            .route(&format!("{DOCTOR_PATH}/{{*probe}}"), any(move |request| examined(doctors, request)));
         if self.guarded {
             app = app.layer(guard);
         }
@@ -142,6 +173,10 @@ impl SiteBuilder {
             self.server.start(&run, |listen| {
                 let config =
                     ProxyConfig::new(self.server.dialect(), &mapping, &secret).listen(listen).app(app);
+                // The newest Caddy knows it.
+                let config =
+                    if self.server == ProxyServer::NewestCaddy { config.idle_limits() } else { config };
+                let config = (self.configured)(config);
                 let config = config.standalone(&run).expect("a plain name").run_as("www-data");
                 (self.broken)(config.render())
             })
@@ -184,6 +219,7 @@ impl ProxySite {
             catalog: HashMap::new(),
             routes: Router::new(),
             guarded: true,
+            configured: Box::new(|config| config),
             broken: Box::new(|text| text),
         }
     }
@@ -244,6 +280,20 @@ impl ProxySite {
     pub async fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[]).await
     }
+}
+
+/// Each doctor answers in its own session only.
+async fn examined(doctors: Arc<[Doctor]>, request: Request) -> Response {
+    let mut last = Response::default();
+    for doctor in doctors.iter() {
+        let answer = doctor.answer(request.method(), request.uri().path(), request.headers()).await;
+        last = answer.map(axum::body::Body::new);
+        // Without a session the answer is 404 and empty.
+        if last.status() != StatusCode::NOT_FOUND || last.headers().contains_key(CONTENT_TYPE) {
+            break;
+        }
+    }
+    last
 }
 
 fn write(path: &Path, bytes: &[u8]) {

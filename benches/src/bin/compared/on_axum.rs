@@ -49,7 +49,7 @@ pub(crate) fn serve_handing_off(files: &Files, nginx: &str, run: &str) {
 
     let listener = bound();
     let config = ProxyConfig::new(Dialect::Nginx, &mapping, &secret)
-        .listen(nginx.parse().expect("an address"))
+        .listen(nginx.parse::<std::net::SocketAddr>().expect("an address"))
         .app(listener.local_addr().expect("an address"))
         .standalone(run)
         .expect("a plain name");

@@ -120,6 +120,19 @@ impl MaskedBucket {
         Arc::clone(&self.shared.signer)
     }
 
+    /// The same hand-off of what another signer signs.
+    #[cfg(feature = "doctor")]
+    pub(crate) fn with_signer(&self, signer: impl UrlSigner + 'static) -> Self {
+        let shared = Shared {
+            dialect: self.shared.dialect,
+            upstream: self.shared.upstream.clone(),
+            location: self.shared.location.clone(),
+            signer: Arc::new(signer),
+            secret: self.shared.secret.clone(),
+        };
+        Self { shared: Arc::new(shared), tells_audit_id: self.tells_audit_id }
+    }
+
     #[cfg(feature = "doctor")]
     pub(crate) fn is_proven_by(&self, head: &RequestHead) -> bool {
         self.shared.secret.is_proven_by(head)

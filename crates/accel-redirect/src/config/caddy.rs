@@ -3,78 +3,194 @@
 use std::fmt::Write as _;
 
 use super::caddy_bucket;
+use super::visitor::{LAST_ADDRESS, LAST_HOST, LAST_SCHEMES, OTHER_NAMES};
 use super::{ProxyConfig, SPOOFABLE, indented, quoted};
 use crate::Root;
 
-/// Measured with 2.11: whoever hangs up in mid-download has the proof written into the log, or a signed URL.
-const QUIET_LOG: &str = r"
-{
-	# Caddy logs a download that breaks off with the request as it went on: with the proof, or with the bucket's signed URL.
-	# Where this becomes part of a larger file, that file's global options need these lines.
-	log default {
-		exclude http.handlers.reverse_proxy
+/// Fields of Caddy's log that contain tokens of links, signed URLs and cookies.
+const FILTER: &str = "\
+format filter {
+	wrap json
+	fields {
+		request>uri regexp \"([?]).*|(/)[^/?]{40}.*\" \"$1$2[cut]\"
+		request>headers delete
+		resp_headers delete
 	}
+}
 ";
+
+/// Measured with 2.11: after a client hangs up in mid-download, the log has the proof, or a signed URL.
+pub(super) fn server_wide(config: &ProxyConfig<'_>) -> String {
+    let write_idle = if config.idle_limits {
+        "\t\t# A client that takes nothing, from 2.11 on.\n\t\twrite_idle 1m\n"
+    } else {
+        "\t\t# Caddy 2.11 also cuts clients that take nothing: `--idle-limits` adds the line. Older versions refuse it.\n"
+    };
+    format!(
+        "\
+# For the global options of a Caddyfile that serves sites of `secure-download proxy-config`:
+#   {{
+#       import FILE
+#   }}
+
+# Caddy logs a download that breaks off with the request as it went on: with the proof, or with the bucket's signed URL. And it
+# logs failures with the request as it came: with tokens of links.
+log default {{
+	exclude http.handlers.reverse_proxy
+{filter}}}
+
+servers {{
+	timeouts {{
+		# A head that never ends, and a connection without a request. No `read_body`: it would cut slow uploads.
+		read_header 30s
+		idle 2m
+{write_idle}	}}
+}}
+",
+        filter = indented(FILTER, "\t"),
+    )
+}
 
 pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     let mut text = config.preamble();
-    let mut log = String::new();
-    text.push_str(QUIET_LOG);
-    if let Some(standalone) = &config.standalone {
-        text.push_str("\n\tadmin off\n\tauto_https off\n");
-        let file = quoted(&format!("{}/access.log", standalone.folder));
-        log = format!("\tlog {{\n\t\toutput file {file}\n\t}}\n\n");
+    match &config.standalone {
+        Some(_) => {
+            let options = format!("admin off\nauto_https off\n\n{}", server_wide(config));
+            let _ = write!(text, "\n{{\n{}}}\n", indented(&options, "\t"));
+        }
+        None => text.push_str(
+            "# The whole server needs options too, or secrets stand in its log: `secure-download proxy-config --server-wide`.\n",
+        ),
     }
-    text.push_str("}\n");
+    let id = config.id();
     for (index, bucket) in config.buckets.iter().enumerate() {
-        text.push_str(&caddy_bucket::snippet(index, bucket));
+        text.push_str(&caddy_bucket::snippet(&format!("{id}_{index}"), bucket));
     }
-    let mut spoofable = String::new();
-    for name in SPOOFABLE {
-        let _ = writeln!(spoofable, "\t\theader_up -{name}");
+    let log = match config.log_file() {
+        Some(file) => format!(
+            "\t# Tokens of links are long segments of paths, signatures stand in queries: neither is logged.\n\tlog {{\n\t\toutput file {}\n{}\t}}\n\n",
+            quoted(&file),
+            indented(FILTER, "\t\t")
+        ),
+        None => String::new(),
+    };
+    let bind = match config.listen.ip {
+        Some(ip) => format!("\tbind {ip}\n\n"),
+        None => String::new(),
+    };
+    let port = config.listen.port;
+    let keys = match config.names.is_empty() {
+        true => format!(
+            "# Instead of a port: the site's name, for which Caddy gets certificates.\nhttp://:{port}"
+        ),
+        false => {
+            let keys: Vec<_> = config.names.iter().map(|name| format!("http://{name}:{port}")).collect();
+            format!("# Without `http://` and the port Caddy gets certificates.\n{}", keys.join(", "))
+        }
+    };
+    let route = format!("route {{\n{}}}\n", indented(&route(config), "\t"));
+    let site = match &config.path {
+        None => route,
+        Some(path) => format!(
+            "redir {path} {path}/ 308\nhandle_path {path}/* {{\n{}}}\nhandle {{\n\trespond 404\n}}\n",
+            indented(&route, "\t")
+        ),
+    };
+    let _ = write!(text, "\n{keys} {{\n{bind}{log}{}}}\n", indented(&site, "\t"));
+    text
+}
+
+/// Everything that is done with a request for the application.
+fn route(config: &ProxyConfig<'_>) -> String {
+    let mut text = String::from(
+        "\
+# WebSockets of the application pass. No other protocol does: it would be a tunnel past what stands below.
+@other_protocol not vars_regexp {http.request.header.Upgrade} (?i)^websocket$
+request_header @other_protocol -Upgrade
+
+",
+    );
+    if !config.hops.is_empty() {
+        text.push_str(
+            "# The proxy before this one. Its word on the visitor counts, and that of no other peer.\n",
+        );
+        let hops: Vec<_> = config.hops.iter().map(ToString::to_string).collect();
+        let hops = hops.join(" ");
+        text.push_str(
+            "vars secure_download_for {http.request.remote.host}\nvars secure_download_host {http.request.hostport}\n\
+             vars secure_download_proto {http.request.scheme}\n",
+        );
+        let mut said = |variable: &str, matcher: &str, header: &str, expression: &str, value: &str| {
+            let _ = write!(
+                text,
+                "@said_{matcher} {{\n\tremote_ip {hops}\n\tvars_regexp said_{matcher} \
+                 {{http.request.header.X-Forwarded-{header}}} `{expression}`\n}}\n\
+                 vars @said_{matcher} secure_download_{variable} {value}\n"
+            );
+        };
+        said("for", "for", "For", LAST_ADDRESS, "{http.regexp.said_for.1}");
+        said("host", "host", "Host", LAST_HOST, "{http.regexp.said_host.1}");
+        for (scheme, expression) in LAST_SCHEMES {
+            said("proto", scheme, "Proto", &format!("(?i){expression}"), scheme);
+        }
+        text.push('\n');
+    }
+    let app = config.app.socket().map_or_else(|| config.app.authority(), |path| format!("unix/{path}"));
+    let mut proxied = String::new();
+    if !config.hops.is_empty() {
+        for (header, name) in [("For", "for"), ("Proto", "proto"), ("Host", "host")] {
+            let _ = writeln!(proxied, "header_up X-Forwarded-{header} {{http.vars.secure_download_{name}}}");
+        }
+    }
+    if let Some(path) = &config.path {
+        let _ = writeln!(proxied, "header_up X-Forwarded-Prefix {path}");
+    }
+    for name in OTHER_NAMES.into_iter().filter(|&name| !config.says(name)) {
+        let _ = writeln!(proxied, "header_up -{name}");
     }
     let _ = write!(
-        text,
-        r"
-# Instead of a port: the site's name, for which Caddy gets certificates.
-http://:{port} {{
-	bind {address}
+        proxied,
+        "
+# Proves to the application that a request came this way. Replaces whatever the client sent.
+header_up X-Secure-Download-Proof {secret}
 
-{log}	# Do not add `encode` for the files: compression would break ranges and entity tags.
-	reverse_proxy {app} {{
-		# Proves to the application that a request came this way. Replaces whatever the client sent.
-		header_up X-Secure-Download-Proof {secret}
-
-		# A client must not speak the proxy's language to the application.
-{spoofable}
-		# Never shown, whatever the application does.
-		header_down -X-Accel-Redirect
-		header_down -X-Accel-Limit-Rate
-		header_down -X-Sendfile
-		header_down -X-Store-Path
-		header_down -X-Store-Query
+# A client must not speak the proxy's language to the application.
 ",
-        port = config.listen.port(),
-        address = config.listen.ip(),
-        app = config.app,
         secret = quoted(config.secret.expose()),
     );
+    for name in SPOOFABLE {
+        let _ = writeln!(proxied, "header_up -{name}");
+    }
+    proxied.push_str(
+        "
+# Never shown, whatever the application does.
+header_down -X-Accel-Redirect
+header_down -X-Accel-Limit-Rate
+header_down -X-Sendfile
+header_down -X-Store-Path
+header_down -X-Store-Query
+",
+    );
     for (index, root) in config.roots().iter().enumerate() {
-        text.push_str(&indented(&handle(index, root), "\t\t"));
+        proxied.push_str(&handle(index, root));
     }
     for (index, bucket) in config.buckets.iter().enumerate() {
-        text.push_str(&indented(&caddy_bucket::handle(index, bucket), "\t\t"));
+        proxied.push_str(&caddy_bucket::handle(index, &format!("{}_{index}", config.id()), bucket));
     }
-    text.push_str(
-        r"
-		# A hand-off for no location above, or on another status than 200.
-		@stray header X-Accel-Redirect *
-		handle_response @stray {
-			respond 502
-		}
-	}
+    proxied.push_str(
+        "
+# A hand-off for no location above, or on another status than 200.
+@stray header X-Accel-Redirect *
+handle_response @stray {
+	respond 502
 }
 ",
+    );
+    let _ = write!(
+        text,
+        "# Do not add `encode` for the files: compression would break ranges and entity tags.\nreverse_proxy {app} {{\n\t\
+         # Said once, and only by this proxy: X-Forwarded-For, -Proto and -Host.\n{}}}\n",
+        indented(&proxied, "\t")
     );
     text
 }

@@ -21,16 +21,16 @@ const PLANNED: [&str; 9] = [
 ];
 
 /// What both requests to one bucket have in common, to be imported.
-pub(super) fn snippet(index: usize, bucket: &BucketUpstream) -> String {
+pub(super) fn snippet(id: &str, bucket: &BucketUpstream) -> String {
     format!(
-        "\n# Fetches from {}.\n(secure_download_bucket_{index}) {{\n{}}}\n",
+        "\n# Fetches from {}.\n(secure_download_bucket_{id}) {{\n{}}}\n",
         bucket.origin(),
         indented(&fetching(bucket), "\t")
     )
 }
 
 /// The `handle_response` for one bucket.
-pub(super) fn handle(index: usize, bucket: &BucketUpstream) -> String {
+pub(super) fn handle(index: usize, id: &str, bucket: &BucketUpstream) -> String {
     let upstream =
         if bucket.is_name() { String::new() } else { format!("{}:{} ", bucket.host(), bucket.port()) };
     format!(
@@ -65,11 +65,11 @@ handle_response @bucket_{index} {{
 		method @body POST
 		@head method HEAD
 		reverse_proxy @head {upstream}{{
-			import secure_download_bucket_{index}
+			import secure_download_bucket_{id}
 		}}
 		reverse_proxy {upstream}{{
 			method GET
-			import secure_download_bucket_{index}
+			import secure_download_bucket_{id}
 		}}
 	}}
 }}
@@ -122,9 +122,14 @@ fn fetching(bucket: &BucketUpstream) -> String {
         }
         text.push_str("}\n");
     }
-    text.push_str("transport http {\n\tcompression off\n");
+    text.push_str(
+        "transport http {\n\tcompression off\n\
+         \t# A bucket that takes connections and says nothing is an error within half a minute, and one that stops within a\n\
+         \t# minute. HTTP/2 would count the pauses of a client too.\n\
+         \tversions 1.1\n\tdial_timeout 10s\n\tresponse_header_timeout 30s\n\tread_timeout 60s\n",
+    );
     if bucket.is_tls() {
-        let _ = writeln!(text, "\ttls\n\ttls_server_name {}", bucket.host());
+        let _ = writeln!(text, "\ttls\n\ttls_timeout 10s\n\ttls_server_name {}", bucket.host());
         if let Some(file) = bucket.trusted_file() {
             let _ = writeln!(text, "\ttls_trusted_ca_certs {}", quoted(file));
         }

@@ -1,19 +1,30 @@
 //! [`ProxyConfig`]: the proxy's configuration, rendered from the mapping that the strategy uses.
 
+mod address;
 mod apache;
 mod bucket;
 mod caddy;
 mod caddy_bucket;
+mod compressor;
+mod error;
 mod lighttpd;
 mod nginx;
 mod nginx_bucket;
 mod nginx_names;
+mod nginx_visitor;
+mod options;
+mod range;
+mod visitor;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use http::HeaderName;
 
+pub use self::address::{AppAddress, ListenAddress};
+pub use self::compressor::Compressor;
+pub use self::error::ProxyConfigError;
+pub use self::range::IpRange;
 use crate::mapping::{checked_folder, is_beneath};
 use crate::{BucketUpstream, BucketUpstreamError, Dialect, Mapping, MappingError, ProxySecret, Root};
 
@@ -56,31 +67,37 @@ pub(crate) const SPOOFABLE: [&str; 7] = [
 
 /// The configuration of a proxy: complete, commented, and safe to quote.
 ///
-/// What it renders **holds the secret**: keep it where only the server's administrator can read it.
+/// The rendered text **contains the secret**: keep it where only the server's administrator can read it.
 ///
-/// Of itself it is one site, to be put beside others: a file of `sites-enabled` for nginx and Apache, a Caddyfile, a file of
-/// lighttpd's `conf-enabled`. [`ProxyConfig::standalone`] makes it a whole configuration file.
+/// It is one site, to be put beside others: a file of `sites-enabled` for nginx and Apache, a file that a Caddyfile imports, a
+/// file of lighttpd's `conf-enabled`. Several sites on one port need names ([`ProxyConfig::server_name`]). Caddy has options for
+/// the whole server too ([`ProxyConfig::server_wide`]). [`ProxyConfig::standalone`] renders a whole configuration file.
 ///
 /// Every rendered configuration
 ///
 /// - opens exactly the file that the application names, of the mapping's folders only, and sends it for an answer of
 ///   status 200 only (lighttpd cannot tell: see [`Guard`](crate::Guard)),
-/// - serves nothing of the folders to whoever asks for them directly,
+/// - serves nothing of the folders to clients that ask for them directly,
 /// - keeps every header of the [`ResponsePlan`](secure_download_core::ResponsePlan),
-/// - does not compress what it sends, and answers ranges and conditions itself,
+/// - does not compress the files ([`ProxyConfig::compressor`]), and answers ranges and conditions itself,
 /// - takes away from requests what clients must not tell the application, and adds the secret,
-/// - lets uploads of any size through to the application.
+/// - tells the application the scheme, the host and the client's address, one value each ([`ProxyConfig::trusted_hop`]),
+/// - passes WebSocket connections and event streams of the application, and no other protocol,
+/// - lets uploads of any size through to the application,
+/// - writes no access log, or one that cannot hold the token of a link ([`ProxyConfig::access_log`]).
 ///
 /// ```
-/// use secure_download_accel_redirect::{Dialect, Mapping, ProxyConfig, ProxySecret, Root};
+/// use secure_download_accel_redirect::{Dialect, ListenAddress, Mapping, ProxyConfig, ProxySecret, Root};
 ///
 /// let mapping = Mapping::new([Root::new("/_protected/media", "/srv/media")?])?;
 /// let secret = ProxySecret::from_random(&[7; 32]);
 /// let text = ProxyConfig::new(Dialect::Nginx, &mapping, &secret)
-///     .listen("127.0.0.1:8080".parse()?)
-///     .app("127.0.0.1:8000".parse()?)
+///     .listen("80".parse::<ListenAddress>()?)
+///     .server_name("files.example")?
+///     .app("app:8000".parse::<secure_download_accel_redirect::AppAddress>()?)
 ///     .render();
 /// assert!(text.contains("alias \"/srv/media/\";"));
+/// assert!(text.contains("server app:8000;"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -89,8 +106,15 @@ pub struct ProxyConfig<'a> {
     mapping: Option<&'a Mapping>,
     buckets: Vec<&'a BucketUpstream>,
     secret: &'a ProxySecret,
-    listen: SocketAddr,
-    app: SocketAddr,
+    listen: ListenAddress,
+    names: Vec<Box<str>>,
+    app: AppAddress,
+    app_resolver: Option<SocketAddr>,
+    hops: Vec<IpRange>,
+    path: Option<Box<str>>,
+    compressors: Vec<Compressor>,
+    access_log: Option<Box<str>>,
+    idle_limits: bool,
     kept: Vec<String>,
     headers_more: bool,
     standalone: Option<Standalone>,
@@ -145,9 +169,7 @@ impl<'a> ProxyConfig<'a> {
             return Err(BucketUpstreamError::Resolver);
         }
         let location = bucket.location();
-        let mut others =
-            self.roots().iter().map(Root::location).chain(self.buckets.iter().map(|other| other.location()));
-        if others.any(|other| is_beneath(location, other) || is_beneath(other, location)) {
+        if self.overlaps(location) || self.path.as_deref().is_some_and(|path| overlap(path, location)) {
             return Err(BucketUpstreamError::Overlap { location: location.to_owned() });
         }
         self.buckets.push(bucket);
@@ -161,24 +183,31 @@ impl<'a> ProxyConfig<'a> {
             buckets: Vec::new(),
             headers_more: false,
             secret,
-            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
-            app: (Ipv4Addr::LOCALHOST, 8000).into(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into(),
+            names: Vec::new(),
+            app: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)).into(),
+            app_resolver: None,
+            hops: Vec::new(),
+            path: None,
+            compressors: Vec::new(),
+            access_log: None,
+            idle_limits: false,
             kept: KEPT.map(str::to_owned).into(),
             standalone: None,
         }
     }
 
-    /// Where the proxy listens.
+    /// The address on which the proxy listens: a `SocketAddr` or a [`ListenAddress`].
     #[must_use]
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
+    pub fn listen(mut self, address: impl Into<ListenAddress>) -> Self {
+        self.listen = address.into();
         self
     }
 
-    /// Where the application listens.
+    /// The address of the application: a `SocketAddr` or an [`AppAddress`], which names a host or a Unix socket.
     #[must_use]
-    pub fn app(mut self, address: SocketAddr) -> Self {
-        self.app = address;
+    pub fn app(mut self, address: impl Into<AppAddress>) -> Self {
+        self.app = address.into();
         self
     }
 
@@ -234,6 +263,40 @@ impl<'a> ProxyConfig<'a> {
         }
     }
 
+    fn overlaps(&self, path: &str) -> bool {
+        let mut locations = self
+            .roots()
+            .iter()
+            .map(Root::location)
+            .chain(self.buckets.iter().map(|bucket| bucket.location()));
+        locations.any(|location| overlap(path, location))
+    }
+
+    /// Whether the application is told something under this name.
+    fn says(&self, name: &str) -> bool {
+        name == "X-Forwarded-Prefix" && self.path.is_some()
+    }
+
+    /// The file of the access log: the one given, or one in the folder of a standalone server.
+    fn log_file(&self) -> Option<String> {
+        let of_standalone = || self.standalone.as_ref().map(|alone| format!("{}/access.log", alone.folder));
+        self.access_log.as_deref().map(str::to_owned).or_else(of_standalone)
+    }
+
+    /// What distinguishes the names that this site gives to parts of the server (upstreams, variables) from those of other
+    /// rendered sites.
+    fn id(&self) -> String {
+        let mut parts = vec![self.listen.text(), self.app.to_string()];
+        parts.extend(self.names.iter().chain(&self.path).map(ToString::to_string));
+        parts.extend(self.hops.iter().map(IpRange::to_string));
+        parts.extend(self.roots().iter().map(|root| format!("{}={}", root.location(), root.folder())));
+        parts.extend(self.buckets.iter().map(|bucket| format!("{}={}", bucket.location(), bucket.origin())));
+        // FNV-1a, 32 bits: the same in every version of Rust.
+        let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = parts.join("\n").bytes().fold(0x811c_9dc5, step);
+        format!("{hash:08x}")
+    }
+
     fn roots(&self) -> &'a [Root] {
         self.mapping.map_or(&[], Mapping::roots)
     }
@@ -246,6 +309,11 @@ impl<'a> ProxyConfig<'a> {
             self.dialect
         )
     }
+}
+
+/// Whether one of two paths is the other or lies beneath it.
+fn overlap(one: &str, other: &str) -> bool {
+    is_beneath(one, other) || is_beneath(other, one)
 }
 
 /// A value between double quotes. Mappings refuse what any of the four would interpret there; a quote alone is escaped,

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::nginx_bucket;
+use super::nginx_visitor::visitor;
+use super::visitor::OTHER_NAMES;
 use super::{ProxyConfig, SPOOFABLE, Standalone, indented, quoted};
+use super::{nginx_bucket, nginx_visitor};
 use crate::Root;
 
 pub(super) fn render(config: &ProxyConfig<'_>) -> String {
@@ -24,21 +26,20 @@ fn frame(standalone: &Standalone) -> String {
         r#"{user}daemon off;
 worker_processes auto;
 pid {pid};
-error_log {errors} warn;
+# At lower levels nginx writes requests and referring pages into it, and tokens of links with them.
+error_log {errors} crit;
 
 events {{
     worker_connections 1024;
 }}
 
 http {{
-    access_log {access};
     sendfile on;
     tcp_nopush on;
     server_tokens off;
 "#,
         pid = file("nginx.pid"),
         errors = file("error.log"),
-        access = file("access.log"),
     );
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         let _ = writeln!(text, "    {kind}_temp_path {};", file(kind));
@@ -47,34 +48,106 @@ http {{
 }
 
 fn site(config: &ProxyConfig<'_>) -> String {
-    let mut spoofable = String::new();
-    for name in SPOOFABLE {
-        let _ = writeln!(spoofable, "        proxy_set_header {name} \"\";");
-    }
-    let maps = if config.buckets.is_empty() { String::new() } else { nginx_bucket::maps() };
+    let buckets = if config.buckets.is_empty() { String::new() } else { nginx_bucket::maps() };
+    let names: Vec<&str> = config.names.iter().map(|name| &**name).collect();
+    let names = match names.is_empty() {
+        true => "# Add here: server_name, certificates.".to_owned(),
+        false => format!("server_name {};\n    # Add here: certificates.", names.join(" ")),
+    };
+    let log = match config.log_file() {
+        Some(file) => format!("access_log {} sd_{};", quoted(&file), config.id()),
+        None => "# The server's own log would keep tokens of links. `--access-log FILE` renders one that does not.\n    \
+                 access_log off;"
+            .to_owned(),
+    };
     let mut text = format!(
-        r#"{maps}
-upstream secure_download_app {{
-    server {app};
-    keepalive 16;
-}}
-
+        r#"{maps}{buckets}{upstream}
 server {{
     listen {listen};
-    # Add here: server_name, certificates.
+    {names}
+
+    {log}
 
     # The application has its own limit for uploads, and reads them as they come.
     client_max_body_size 0;
     proxy_request_buffering off;
 
-    location / {{
-        proxy_pass http://secure_download_app;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_set_header Host $http_host;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header X-Forwarded-Proto $scheme;
+{application}"#,
+        maps = nginx_visitor::maps(config),
+        upstream = upstream(config),
+        listen = config.listen.text(),
+        application = application(config),
+    );
+    for root in config.roots() {
+        text.push_str(&location(root, config));
+    }
+    text.push_str(&nginx_bucket::locations(config));
+    text.push_str("}\n");
+    text
+}
 
+/// The application's address, unless its name is looked up for each request.
+fn upstream(config: &ProxyConfig<'_>) -> String {
+    if config.app_resolver.is_some() && config.app.name().is_some() {
+        return String::new();
+    }
+    let note = match config.app.name() {
+        Some(_) => "    # Looked up when nginx starts. `--app-resolver ADDR` follows a changed address.\n",
+        None => "",
+    };
+    format!(
+        "\nupstream secure_download_app_{id} {{\n{note}    server {app};\n    keepalive 16;\n}}\n",
+        id = config.id(),
+        app = config.app.authority(),
+    )
+}
+
+/// Everything of the path that the application lives at.
+fn application(config: &ProxyConfig<'_>) -> String {
+    let id = config.id();
+    let mut target = format!("http://secure_download_app_{id}");
+    let mut before = String::new();
+    if let (Some((name, port)), Some(resolver)) = (config.app.name(), config.app_resolver) {
+        let _ = write!(
+            before,
+            "        # Looked up again while nginx runs.\n        resolver {resolver};\n        resolver_timeout 5s;\n        \
+             set $sd_{id}_app {name};\n"
+        );
+        target = format!("http://$sd_{id}_app:{port}");
+    }
+    let (mut outside, mut location) = (String::new(), "/".to_owned());
+    if let Some(path) = &config.path {
+        outside = format!(
+            "    location / {{\n        return 404;\n    }}\n\n    location = {path} {{\n        absolute_redirect off;\n        \
+             return 308 {path}/$is_args$args;\n    }}\n\n"
+        );
+        location = format!("^~ {path}/");
+        let _ =
+            write!(before, "        if ($sd_{id}_beneath = \"\") {{\n            return 404;\n        }}\n");
+        target.push_str(&format!("$sd_{id}_beneath"));
+    }
+    let removed = |names: &[&str]| -> String {
+        names.iter().map(|name| format!("        proxy_set_header {name} \"\";\n")).collect()
+    };
+    let others: Vec<&str> = OTHER_NAMES.into_iter().filter(|&name| !config.says(name)).collect();
+    let prefix = match &config.path {
+        Some(path) => format!("        proxy_set_header X-Forwarded-Prefix {path};\n"),
+        None => String::new(),
+    };
+    let visitor = visitor(config);
+    format!(
+        r#"{outside}    location {location} {{
+{before}        proxy_pass {target};
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $sd_{id}_upgrade;
+        proxy_set_header Connection $sd_{id}_connection;
+        proxy_set_header Host $http_host;
+
+        # Said once, and only by this proxy.
+        proxy_set_header X-Forwarded-For {address};
+        proxy_set_header X-Forwarded-Proto {scheme};
+        proxy_set_header X-Forwarded-Host {host};
+{prefix}{others}
         # Proves to the application that a request came this way. Replaces whatever the client sent.
         proxy_set_header X-Secure-Download-Proof {secret};
 
@@ -91,19 +164,18 @@ server {{
         proxy_hide_header X-Store-Query;
     }}
 "#,
-        app = config.app,
-        listen = config.listen,
+        address = visitor.address,
+        scheme = visitor.scheme,
+        host = visitor.host,
+        others = removed(&others),
         secret = quoted(config.secret.expose()),
-    );
-    for root in config.roots() {
-        text.push_str(&location(root, &config.kept));
-    }
-    text.push_str(&nginx_bucket::locations(config));
-    text.push_str("}\n");
-    text
+        spoofable = removed(&SPOOFABLE),
+    )
 }
 
-fn location(root: &Root, kept: &[String]) -> String {
+fn location(root: &Root, config: &ProxyConfig<'_>) -> String {
+    let compressors: String =
+        config.compressors.iter().map(|one| format!("        {}\n", one.off())).collect();
     let mut text = format!(
         r#"
     # ^~: a regular expression elsewhere must not take these addresses over.
@@ -120,9 +192,9 @@ fn location(root: &Root, kept: &[String]) -> String {
         # A symbolic link leads nowhere.
         disable_symlinks on {from};
 
-        # Compression would break ranges and entity tags.
+        # Compression would break ranges and entity tags. `--compressor NAME` adds a line for a module (brotli, zstd).
         gzip off;
-        charset off;
+{compressors}        charset off;
 
         # RFC 9110 section 13.1.3; nginx would only accept exactly the same date.
         if_modified_since before;
@@ -138,7 +210,7 @@ fn location(root: &Root, kept: &[String]) -> String {
         folder = quoted(&format!("{}/", root.folder())),
         from = quoted(&format!("from={}", root.folder())),
     );
-    for name in kept {
+    for name in &config.kept {
         let variable = name.to_ascii_lowercase().replace('-', "_");
         let _ = writeln!(text, "        add_header {name} $upstream_http_{variable} always;");
     }

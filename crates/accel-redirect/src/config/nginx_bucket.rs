@@ -113,6 +113,9 @@ fn location(config: &ProxyConfig<'_>, bucket: &BucketUpstream) -> String {
         let _ = writeln!(text, "        add_header {name} ${} always;", variable(name));
     }
     text.push_str(&fetching(bucket));
+    for compressor in &config.compressors {
+        let _ = writeln!(text, "        {}", compressor.off());
+    }
     text.push_str(&hiding(config));
     text.push_str(&masking());
     text
@@ -242,6 +245,11 @@ fn fetching(bucket: &BucketUpstream) -> String {
         proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset
             Set-Cookie Cache-Control Expires Vary;
         proxy_hide_header X-Accel-Redirect;
+
+        # A bucket that takes connections and says nothing is an error within half a minute.
+        proxy_connect_timeout 10s;
+        proxy_read_timeout 30s;
+        proxy_next_upstream_timeout 30s;
 
         # At every lower level nginx writes signed URLs into its log.
         error_log stderr emerg;

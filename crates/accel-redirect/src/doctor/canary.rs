@@ -17,6 +17,9 @@ const LINK_TARGET: &str = "/usr/lib/os-release";
 /// What a proxy opens in place of [`Canary::Odd`] if it undoes the escaping once too often, never, or cuts it at a mark.
 const DECOYS: [&str; 4] = ["a bA\u{e9}#?.bin", "a%20b%2541%C3%A9%23%3F.bin", "a b%41\u{e9}#", "a b%41\u{e9}"];
 
+/// Endings of compressed neighbours of [`Canary::Plain`], which some servers send in place of the file.
+const PACKED: [&str; 3] = ["gz", "br", "zst"];
+
 /// One file, with fixed name and content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canary {
@@ -80,6 +83,12 @@ impl Canary {
         DECOYS.into_iter().enumerate().find(|(index, _)| content == decoy(*index)).map(|(_, name)| name)
     }
 
+    /// Whether this is the content of a compressed neighbour of [`Canary::Plain`].
+    #[must_use]
+    pub fn is_packed(content: &[u8]) -> bool {
+        content == packed()
+    }
+
     /// How a download of it looks.
     pub(crate) fn describe(self, download: Download) -> Download {
         let download = download.filename(self.file_name()).content_type("text/plain; charset=utf-8");
@@ -96,6 +105,10 @@ fn content(label: &str, lines: usize) -> Vec<u8> {
 
 fn decoy(index: usize) -> Vec<u8> {
     content(&format!("decoy {index}"), 100)
+}
+
+fn packed() -> Vec<u8> {
+    content("packed", 10)
 }
 
 /// Writes the canaries into `folder`, one of the mapping's, beneath `.secure-download-canary`. They hold nothing secret;
@@ -124,6 +137,9 @@ pub fn write_canaries(folder: &Path) -> io::Result<()> {
     }
     for (index, name) in DECOYS.into_iter().enumerate() {
         fs::write(canaries.join(name), decoy(index))?;
+    }
+    for ending in PACKED {
+        fs::write(canaries.join(format!("{}.{ending}", Canary::Plain.file_name())), packed())?;
     }
     #[cfg(unix)]
     match std::os::unix::fs::symlink(LINK_TARGET, canaries.join(Canary::Link.file_name())) {

@@ -2,7 +2,7 @@
 
 use crate::Dialect;
 
-/// Targets that no proxy may follow, for a root: a public file of the system, by climbing and directly, and the canary by a
+/// Targets that no proxy may follow, for a root: public files of the system, by climbing and directly, and the canary by a
 /// way that only opens if nginx's location or alias lacks its slash.
 #[must_use]
 pub fn outside_targets(dialect: Dialect, location: &str, folder: &str) -> Vec<String> {
@@ -14,19 +14,21 @@ pub fn outside_targets(dialect: Dialect, location: &str, folder: &str) -> Vec<St
             let name = crate::escape::escaped(name);
             vec![
                 format!("{location}{up}/usr/lib/os-release"),
+                format!("{location}{up}/etc/hosts"),
                 format!("{location}{up_escaped}/usr/lib/os-release"),
                 format!("{location}../{name}/{}", super::Canary::Plain.path()),
             ]
         }
         Dialect::Apache | Dialect::Lighttpd => vec![
             "/usr/lib/os-release".to_owned(),
+            "/etc/hosts".to_owned(),
             format!("{}{up}/usr/lib/os-release", crate::escape::escaped(folder)),
         ],
     }
 }
 
-/// JSON: the dialect, location and folder of each root, the location of the bucket, and whether there is one. Mappings refuse
-/// every character that JSON would have escaped, but for the quote.
+/// JSON: the dialect, location and folder of each root, the location of the bucket, and whether clients are redirected to
+/// signed URLs. Mappings refuse every character that JSON would have escaped, but for the quote.
 pub(super) fn description(shared: &super::Shared) -> String {
     let dialect = shared.dialect().map_or_else(|| "null".to_owned(), |dialect| format!("\"{dialect}\""));
     let roots = shared.accel.iter().flat_map(|accel| accel.mapping().roots()).map(|root| {
@@ -41,6 +43,6 @@ pub(super) fn description(shared: &super::Shared) -> String {
             format!("{{\"location\":\"{}\",\"origin\":\"{}\"}}", upstream.location(), upstream.origin())
         },
     );
-    let bucket = shared.unsigned.is_some();
-    format!("{{\"dialect\":{dialect},\"roots\":[{roots}],\"masked\":{masked},\"bucket\":{bucket}}}\n")
+    let signer = shared.urls.is_some();
+    format!("{{\"dialect\":{dialect},\"roots\":[{roots}],\"masked\":{masked},\"signer\":{signer}}}\n")
 }

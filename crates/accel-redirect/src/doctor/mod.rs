@@ -5,6 +5,7 @@
 //! what it sees of a request. Nothing here names a file, a header or a status that a request could choose, except among those
 //! fixed ones.
 
+mod answers;
 mod bucket;
 mod canary;
 mod examined;
@@ -12,16 +13,18 @@ mod examined;
 mod service;
 mod token;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use secure_download_core::{
     AUDIT_ID, Body, Decision, DeliveryStrategy, Download, Gate, PROXY_PROOF, RequestHead, UrlSigner,
 };
 
-use self::bucket::ShowUnsigned;
+pub use self::answers::DOCTOR_MARK;
+use self::answers::{marked, padded, raw, text};
+use self::bucket::{ShowUrl, Unsigned};
 pub use self::canary::{Canary, write_canaries};
 pub use self::examined::outside_targets;
 pub use self::token::DoctorToken;
@@ -33,15 +36,12 @@ use crate::{AccelRedirect, Dialect, MaskedBucket};
 /// Every path of the doctor begins so.
 pub const DOCTOR_PATH: &str = "/.secure-download-doctor";
 
-/// Names the session in each request of one examination.
+/// Names the session in each request of one examination, then a dot and the number of the request: `SESSION.17`. The
+/// application counts how often each number arrives, and answers `calls/17` with it.
 pub const DOCTOR_SESSION: HeaderName = HeaderName::from_static("x-secure-download-doctor");
 
-/// Makes an answer's headers as long as a long name and a long policy do.
-const PADDING: HeaderName = HeaderName::from_static("x-secure-download-padding");
-const LONG: &str = match std::str::from_utf8(&[b'x'; 5000]) {
-    Ok(text) => text,
-    Err(_) => "",
-};
+/// Highest number of a request in one session.
+const MOST_REQUESTS: u32 = 9_999;
 
 /// Answers a deployment check. Mount it under [`DOCTOR_PATH`], inside the [`Guard`](crate::Guard) layer, where the
 /// application's own layers see its answers as they see downloads.
@@ -78,12 +78,13 @@ struct Shared {
     folders: Option<Gate<(), Download>>,
     /// Has the proxy fetch canaries in the bucket.
     bucket: Option<Gate<(), Download>>,
-    /// Tells where canaries in the bucket are, without a signature.
+    /// Has the proxy fetch canaries in the bucket without a signature.
     unsigned: Option<Gate<(), Download>>,
-    ids: HashSet<String>,
+    /// Shows signed URLs of canaries in the bucket.
+    urls: Option<Gate<(), Download>>,
     lock: Lock,
-    /// How often each canary was asked for in this session.
-    calls: Mutex<HashMap<String, u64>>,
+    /// How often each request of this session arrived, by its number.
+    calls: Mutex<HashMap<u32, u64>>,
 }
 
 impl Doctor {
@@ -99,7 +100,6 @@ impl Doctor {
             }
         }
         let mut shared = Shared::new(token);
-        shared.ids.extend(catalog.keys().cloned());
         shared.folders = Some(gate(catalog, accel.clone()));
         shared.accel = Some(accel.clone());
         Self { shared: Arc::new(shared) }
@@ -110,20 +110,19 @@ impl Doctor {
     #[must_use]
     pub fn for_bucket(masked: &MaskedBucket, token: DoctorToken) -> Self {
         let mut shared = Shared::new(token);
-        let catalog = bucket::canaries();
-        shared.ids.extend(catalog.keys().cloned());
-        shared.bucket = Some(gate(catalog.clone(), masked.clone()));
-        shared.unsigned = Some(gate(catalog, ShowUnsigned::new(masked.signer())));
+        let unsigned = masked.with_signer(Unsigned::new(masked.signer()));
+        shared.bucket = Some(gate(bucket::canaries(), masked.clone()));
+        shared.unsigned = Some(gate(bucket::canaries(), unsigned));
         shared.masked = Some(masked.clone());
         Self { shared: Arc::new(shared) }
     }
 
-    /// A doctor of a bucket that clients are redirected to: whether the canaries there are private, and whether the
-    /// store's clock agrees with the application's. They have to be there as for [`Doctor::for_bucket`].
+    /// A doctor of a store that clients are redirected to. It shows signed URLs of the canaries, which live for a minute,
+    /// to the examination alone. They have to be there as for [`Doctor::for_bucket`].
     #[must_use]
     pub fn for_signer(signer: impl UrlSigner + 'static, token: DoctorToken) -> Self {
         let mut shared = Shared::new(token);
-        shared.unsigned = Some(gate(bucket::canaries(), ShowUnsigned::new(Arc::new(signer))));
+        shared.urls = Some(gate(bucket::canaries(), ShowUrl::new(Arc::new(signer))));
         Self { shared: Arc::new(shared) }
     }
 
@@ -150,7 +149,7 @@ impl Shared {
             folders: None,
             bucket: None,
             unsigned: None,
-            ids: HashSet::new(),
+            urls: None,
             lock: Lock::new(token),
             calls: Mutex::default(),
         }
@@ -169,30 +168,27 @@ impl Shared {
 
     async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
         let probe = path.strip_prefix(DOCTOR_PATH)?.strip_prefix('/')?;
-        let session = headers.get(DOCTOR_SESSION)?;
+        let (session, number) = numbered(headers.get(DOCTOR_SESSION)?)?;
         if probe == "open" {
             let token = headers.get(AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")?;
-            let opens = *method == Method::POST && self.lock.open(token, session.as_bytes());
-            return opens.then(|| text(StatusCode::OK, examined::description(self)));
+            let opens = *method == Method::POST && self.lock.open(token, session);
+            return opens.then(|| marked(&examined::description(self)));
         }
-        if !self.lock.admits(session.as_bytes()) || !matches!(*method, Method::GET | Method::HEAD) {
+        if !self.lock.admits(session) || !matches!(*method, Method::GET | Method::HEAD) {
             return None;
         }
         let head = RequestHead::new(method, headers);
         let (kind, rest) = probe.split_once('/').unwrap_or((probe, ""));
+        if kind == "calls" {
+            let calls = self.calls().get(&rest.parse().ok()?).copied().unwrap_or_default();
+            return Some(marked(&calls.to_string()));
+        }
+        *self.calls().entry(number).or_default() += 1;
         match kind {
-            "file" => {
-                if self.ids.contains(rest) {
-                    *self.calls().entry(rest.to_owned()).or_default() += 1;
-                }
-                self.granted(rest, &head).await
-            }
-            "calls" => {
-                let calls = self.calls().get(rest).copied().unwrap_or_default();
-                Some(text(StatusCode::OK, calls.to_string()))
-            }
-            "plan" => Some(text(StatusCode::OK, self.plan(rest, headers).await?)),
+            "file" => self.granted(rest, &head).await,
+            "plan" => Some(marked(&self.plan(rest, headers).await?)),
             "unsigned" => Some(self.unsigned.as_ref()?.serve(&(), rest, &head).await),
+            "url" => Some(self.urls.as_ref()?.serve(&(), rest, &head).await),
             "status" => {
                 let status = rest.parse::<u16>().ok().filter(|code| matches!(code, 200 | 403 | 404 | 503))?;
                 Some(text(StatusCode::from_u16(status).ok()?, format!("status {status}\n")))
@@ -205,22 +201,28 @@ impl Shared {
                 let target = HeaderValue::from_str(targets.get(target.parse::<usize>().ok()?)?).ok()?;
                 Some(raw(StatusCode::OK, [(accel.dialect().header(), target)]))
             }
+            "sibling" => {
+                let (root, _) = rest.split_once('/')?;
+                let accel = self.accel.as_ref()?;
+                let root = accel.mapping().roots().get(root.parse::<usize>().ok()?)?;
+                let target = HeaderValue::try_from(format!("{}-sibling/x", root.location())).ok()?;
+                let mut granted = self.granted(rest, &head).await?;
+                granted.headers_mut().insert(accel.dialect().header(), target);
+                Some(granted)
+            }
             "changed" => {
                 let granted = self.granted(rest, &head).await?;
                 let target = |name: HeaderName| Some((name.clone(), granted.headers().get(&name)?.clone()));
                 Some(raw(StatusCode::FORBIDDEN, HAND_OFF.into_iter().filter_map(target)))
             }
-            "long" => {
-                let mut granted = self.granted(rest, &head).await?;
-                granted.headers_mut().insert(PADDING, HeaderValue::from_static(LONG));
-                Some(granted)
-            }
-            "echo" => Some(text(StatusCode::OK, self.echo(headers, &head))),
+            "long" if self.urls.is_some() => Some(padded(marked("long\n"))),
+            "long" => Some(padded(self.granted(rest, &head).await?)),
+            "echo" => Some(marked(&self.echo(headers, &head))),
             _ => None,
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+    fn calls(&self) -> MutexGuard<'_, HashMap<u32, u64>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -254,26 +256,11 @@ impl Shared {
     }
 }
 
-/// An answer that no strategy would make: for a target outside, or under another status than 200.
-fn raw(status: StatusCode, hand_off: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for (name, mut value) in hand_off {
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    response
-}
-
-fn text(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::full(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// The session that a request names, and the request's own number in it.
+fn numbered(named: &HeaderValue) -> Option<(&[u8], u32)> {
+    let (session, number) = named.to_str().ok()?.rsplit_once('.')?;
+    let number = number.parse().ok().filter(|number| *number <= MOST_REQUESTS)?;
+    Some((session.as_bytes(), number))
 }
 
 impl std::fmt::Debug for Doctor {

@@ -1,9 +1,15 @@
-//! Requests of an examination, and what came back.
+//! [`Client`]: requests of an examination, and what came back.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Request};
-use secure_download_accel_redirect::doctor::{DOCTOR_PATH, DOCTOR_SESSION};
+use http::{HeaderMap, Request, StatusCode};
+use secure_download_accel_redirect::doctor::{DOCTOR_MARK, DOCTOR_PATH, DOCTOR_SESSION};
+
+use super::site::Site;
+use super::trust::Trust;
+use super::wire::Wire;
 
 /// No canary is larger, and nothing else is worth reading.
 const LONGEST: u64 = 1 << 20;
@@ -12,8 +18,10 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Client {
     agent: ureq::Agent,
-    base: String,
+    site: Site,
+    trust: Trust,
     session: String,
+    requests: AtomicU32,
 }
 
 /// One answer.
@@ -24,13 +32,30 @@ pub(super) struct Seen {
     pub(super) body: Vec<u8>,
 }
 
+/// What came back for one of the doctor's own paths.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) answer: Result<Seen, String>,
+    /// The request's number in the session.
+    number: u32,
+}
+
+impl Heard {
+    pub(super) fn is(&self, right: impl FnOnce(&Seen) -> bool) -> bool {
+        self.answer.as_ref().is_ok_and(right)
+    }
+
+    /// The text that the application answered, or `None` if something else came.
+    pub(super) fn told(&self) -> Option<String> {
+        let seen = self.answer.as_ref().ok().filter(|seen| seen.status == 200)?;
+        seen.text().strip_prefix(DOCTOR_MARK).map(str::to_owned)
+    }
+}
+
 impl Client {
-    pub(super) fn new(url: &str) -> Result<Self, String> {
-        let base = url.trim_end_matches('/').to_owned();
-        let known = base.starts_with("http://") || base.starts_with("https://");
-        if !known || base.parse::<http::Uri>().is_err() {
-            return Err(format!("{url:?} is no URL of the form http://HOST:PORT or https://HOST"));
-        }
+    pub(super) fn new(url: &str, authorities: &[PathBuf]) -> Result<Self, String> {
+        let site = Site::parse(url)?;
+        let trust = Trust::load(authorities)?;
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -38,54 +63,66 @@ impl Client {
             .max_idle_connections(0)
             .proxy(None)
             .timeout_global(Some(Duration::from_secs(30)))
+            .tls_config(trust.for_requests())
             .build()
             .into();
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random).map_err(|error| format!("no random bytes: {error}"))?;
         let session = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { agent, base, session })
+        Ok(Self { agent, site, trust, session, requests: AtomicU32::new(0) })
     }
 
-    pub(super) fn base(&self) -> &str {
-        &self.base
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
-    pub(super) fn session(&self) -> &str {
-        &self.session
+    pub(super) fn connect(&self) -> Result<Wire, String> {
+        Wire::connect(&self.site, &self.trust)
     }
 
     /// Spends the token.
-    pub(super) fn open(&self, token: &str) -> Result<Seen, String> {
+    pub(super) fn open(&self, token: &str) -> Heard {
         let bearer = format!("Bearer {token}");
-        self.request("POST", &format!("{DOCTOR_PATH}/open"), &[("authorization", &bearer)])
+        self.ask("POST", "open", &[("authorization", &bearer)])
     }
 
     /// A GET of one of the doctor's own paths.
-    pub(super) fn probe(&self, probe: &str, fields: &[(&str, &str)]) -> Result<Seen, String> {
-        self.request("GET", &format!("{DOCTOR_PATH}/{probe}"), fields)
+    pub(super) fn probe(&self, probe: &str, headers: &[(&str, &str)]) -> Heard {
+        self.ask("GET", probe, headers)
     }
 
-    /// A GET of any path.
-    pub(super) fn get(&self, path: &str) -> Result<Seen, String> {
-        self.request("GET", path, &[])
+    fn ask(&self, method: &str, probe: &str, headers: &[(&str, &str)]) -> Heard {
+        let (number, session) = self.numbered();
+        let url = format!("{}{}{DOCTOR_PATH}/{probe}", self.site.origin(), self.site.path());
+        let request = Request::builder().method(method).uri(url).header(DOCTOR_SESSION, session);
+        Heard { answer: self.send(request, headers), number }
     }
 
-    /// A GET of an address that is not the application's, without anything that opens the doctor.
+    /// The number of the next request, and the session's header with it.
+    pub(super) fn numbered(&self) -> (u32, String) {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        (number, format!("{}.{number}", self.session))
+    }
+
+    /// How often the application was asked by this request: never if something in front of it answered. `None` if the
+    /// application does not answer that.
+    pub(super) fn arrived(&self, heard: &Heard) -> Option<u64> {
+        self.probe(&format!("calls/{}", heard.number), &[]).told()?.trim().parse().ok()
+    }
+
+    /// A request for a path of the server, which need not be the application's, without anything that opens the doctor.
+    pub(super) fn request(&self, method: &str, path: &str) -> Result<Seen, String> {
+        let url = format!("{}{path}", self.site.origin());
+        self.send(Request::builder().method(method).uri(url), &[])
+    }
+
+    /// A GET of an address that is not the application's.
     pub(super) fn get_elsewhere(&self, url: &str) -> Result<Seen, String> {
         self.send(Request::get(url), &[])
     }
 
-    fn request(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Result<Seen, String> {
-        let url = format!("{}{path}", self.base);
-        let mut request = Request::builder().method(method).uri(url);
-        if path.starts_with(DOCTOR_PATH) {
-            request = request.header(DOCTOR_SESSION, &self.session);
-        }
-        self.send(request, fields)
-    }
-
-    fn send(&self, mut request: http::request::Builder, fields: &[(&str, &str)]) -> Result<Seen, String> {
-        for (name, value) in fields {
+    fn send(&self, mut request: http::request::Builder, headers: &[(&str, &str)]) -> Result<Seen, String> {
+        for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(()).map_err(|error| error.to_string())?;
@@ -97,11 +134,16 @@ impl Client {
 }
 
 impl Seen {
+    /// What stands for an answer that did not come.
+    pub(super) fn nothing() -> Self {
+        Self { status: 0, headers: HeaderMap::new(), body: Vec::new() }
+    }
+
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
@@ -118,7 +160,9 @@ impl Seen {
     /// In a few words, for the report.
     pub(super) fn describe(&self) -> String {
         let shown = self.shown().map_or_else(String::new, |name| format!(", {name} visible"));
-        let server = self.field("server").map_or_else(String::new, |name| format!(", Server: {name}"));
-        format!("{} with {} bytes{shown}{server}", self.status, self.body.len())
+        let server = self.header("server").map_or_else(String::new, |name| format!(", Server: {name}"));
+        let phrase = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        let phrase = phrase.map_or_else(String::new, |phrase| format!(" {phrase}"));
+        format!("{}{phrase} with {} bytes{shown}{server}", self.status, self.body.len())
     }
 }

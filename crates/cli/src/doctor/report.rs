@@ -25,11 +25,14 @@ pub struct Row {
 
 /// What one probe found.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Verdict {
-    /// As it must be.
+    /// As it must be, by an answer that only a right deployment gives.
     Pass,
-    /// Not looked for, and why.
-    NotRun(String),
+    /// The probe does not apply to this deployment, and why.
+    DoesNotApply(String),
+    /// Nothing follows from what came back: a rate limiter or a login page answered, or another row failed first. Says why.
+    NotKnown(String),
     /// Something is wrong. One of the faults is the cause, as far as can be told from outside.
     Faults {
         /// What came back.
@@ -50,10 +53,16 @@ impl Report {
         &self.rows
     }
 
-    /// Whether no fault was found.
+    /// Whether every row passed, those aside that do not apply.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.faults().next().is_none()
+        self.faults().next().is_none() && !self.has_unknown()
+    }
+
+    /// Whether a row is not known.
+    #[must_use]
+    pub fn has_unknown(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row.verdict, Verdict::NotKnown(_)))
     }
 
     /// Every fault that may be there.
@@ -70,7 +79,8 @@ impl Report {
         let rows = self.rows.iter().map(|row| {
             let (verdict, detail, faults) = match &row.verdict {
                 Verdict::Pass => ("pass", None, None),
-                Verdict::NotRun(why) => ("not-run", Some(why), None),
+                Verdict::DoesNotApply(why) => ("does-not-apply", Some(why), None),
+                Verdict::NotKnown(why) => ("not-known", Some(why), None),
                 Verdict::Faults { seen, faults } => ("fault", Some(seen), Some(faults)),
             };
             let faults = faults.map(|faults| {
@@ -90,10 +100,11 @@ impl fmt::Display for Report {
             let root = row.root.as_ref().map_or_else(String::new, |root| format!(" ({root})"));
             let name = format!("{}{root}", row.probe);
             match &row.verdict {
-                Verdict::Pass => writeln!(f, "pass     {name}")?,
-                Verdict::NotRun(why) => writeln!(f, "not run  {name}: {why}")?,
+                Verdict::Pass => writeln!(f, "pass      {name}")?,
+                Verdict::DoesNotApply(why) => writeln!(f, "n/a       {name}: {why}")?,
+                Verdict::NotKnown(why) => writeln!(f, "not known {name}: {why}")?,
                 Verdict::Faults { seen, faults } => {
-                    writeln!(f, "FAULT    {name}: {seen}")?;
+                    writeln!(f, "FAULT     {name}: {seen}")?;
                     let one_of = if faults.len() > 1 { "one of " } else { "" };
                     for (number, fault) in faults.iter().enumerate() {
                         let label = if number == 0 { one_of } else { "or " };
@@ -105,7 +116,15 @@ impl fmt::Display for Report {
                 }
             }
         }
-        let verdict = if self.is_healthy() { "No fault was found." } else { "The deployment is not right." };
-        writeln!(f, "{verdict}")
+        let unknown = self.rows.iter().filter(|row| matches!(row.verdict, Verdict::NotKnown(_))).count();
+        match (self.faults().next(), unknown) {
+            (Some(_), _) => writeln!(f, "The deployment is not right."),
+            (None, 0) => writeln!(f, "No fault was found."),
+            (None, unknown) => writeln!(
+                f,
+                "Not known: {unknown} of {} rows. Let the doctor through, then ask again.",
+                self.rows.len()
+            ),
+        }
     }
 }

@@ -51,6 +51,7 @@ pub struct Laws {
     now: SystemTime,
     carries: Box<Carries>,
     sealed: bool,
+    plain: Option<Download>,
     methods_apart: bool,
     declines: Box<dyn Fn(&FileKey) -> bool + Send + Sync>,
     stored: Vec<HeaderName>,
@@ -66,6 +67,7 @@ impl Laws {
             now: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
             carries: Box::new(|url, _, value| url.query().iter().any(|(_, found)| found == value)),
             sealed: false,
+            plain: None,
             methods_apart: false,
             declines: Box::new(|_| false),
             stored: Vec::new(),
@@ -91,6 +93,19 @@ impl Laws {
     ) -> Self {
         self.carries = Box::new(carries);
         self.sealed = true;
+        self
+    }
+
+    /// A store whose answers always have the same headers, whatever the URL says: `sends` says whether a header with this value is
+    /// among them. `plain` is a download that its signer signs; every law starts from it. What differs from the store's
+    /// headers must not be signed.
+    pub fn fixed_headers(
+        mut self,
+        plain: Download,
+        sends: impl Fn(&Url, &HeaderName, &str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.carries = Box::new(sends);
+        self.plain = Some(plain);
         self
     }
 

@@ -2,32 +2,11 @@
 
 use secure_download_accel_redirect::Dialect;
 
-use super::{Fault, fault};
-use crate::doctor::bucket::Masked;
+use super::{Compressed, Fault, compressed, fault};
 use crate::doctor::client::Seen;
-
-/// What the names of stores' own headers begin with.
-const OF_STORES: [&str; 6] = ["x-amz-", "x-goog-", "x-ms-", "x-rgw-", "x-minio-", "x-guploader-"];
+use crate::doctor::masked::Masked;
 
 impl Masked {
-    fn host(&self) -> &str {
-        self.origin.split_once("://").map_or(self.origin.as_str(), |(_, authority)| authority)
-    }
-
-    /// What of an answer tells of the bucket, if anything does.
-    pub(in crate::doctor) fn shown_by(&self, seen: &Seen) -> Option<String> {
-        let named = |name: &str| OF_STORES.iter().any(|prefix| name.starts_with(prefix));
-        let header = seen.headers.iter().find(|(name, value)| {
-            named(name.as_str()) || value.to_str().is_ok_and(|value| value.contains(self.host()))
-        });
-        if let Some((name, _)) = header {
-            return Some(name.to_string());
-        }
-        let page =
-            seen.status >= 300 && (seen.text().contains("<Error>") || seen.text().contains(self.host()));
-        page.then(|| "the bucket's own page".to_owned())
-    }
-
     fn not_found(&self) -> Fault {
         let (id, mend) = match self.dialect {
             Dialect::Caddy => (
@@ -42,7 +21,7 @@ impl Masked {
     /// A hand-off of the plain canary was answered with something else than the file.
     pub(in crate::doctor) fn not_delivered(&self, seen: &Seen) -> Vec<Fault> {
         if let Some(name) = seen.shown().filter(|_| seen.status == 200 && !seen.body.is_empty()) {
-            return self.shown(name);
+            return self.shown(&[name.to_owned()]);
         }
         let unreachable = fault(
             "bucket-unreachable",
@@ -103,13 +82,23 @@ impl Masked {
         vec![fault(id, what, names.iter().map(line).collect::<String>())]
     }
 
-    /// Something of the bucket is visible on a file.
-    pub(in crate::doctor) fn shown(&self, name: &str) -> Vec<Fault> {
+    /// Headers of the bucket are visible on a file.
+    pub(in crate::doctor) fn shown(&self, names: &[String]) -> Vec<Fault> {
         let mend = match self.dialect {
-            Dialect::Caddy => "header_down -**".to_owned(),
-            _ => format!("proxy_hide_header {name};        # or more_clear_headers 'x-amz-*'"),
+            Dialect::Caddy => "header_down -**        # in the block that fetches from the bucket".to_owned(),
+            _ => {
+                let line = |name: &String| format!("proxy_hide_header {name};\n");
+                let lines: String = names.iter().map(line).collect();
+                let location = &self.location;
+                format!("{lines}# in `location = {location}`; --headers-more renders a rule for all names")
+            }
         };
         vec![fault("bucket-shown", "the bucket shows through", mend)]
+    }
+
+    /// The file came in these encodings.
+    pub(in crate::doctor) fn compressed(&self, found: &[Compressed]) -> Vec<Fault> {
+        compressed(self.dialect, &format!("location = {}", self.location), found)
     }
 
     /// A missing file's answer tells of the bucket, or is none.

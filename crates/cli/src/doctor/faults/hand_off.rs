@@ -73,7 +73,7 @@ impl Suspects {
     }
 
     fn other_proxy(&self, seen: &Seen) -> Option<Fault> {
-        let server = seen.field("server").unwrap_or_default().to_ascii_lowercase();
+        let server = seen.header("server").unwrap_or_default().to_ascii_lowercase();
         let known = Dialect::ALL.into_iter().find(|dialect| server.starts_with(dialect.name()));
         // Another name in front may be a layer that only relays.
         let mend = match known.filter(|dialect| *dialect != self.dialect) {

@@ -1,13 +1,23 @@
 //! [`Fault`]: every mistake that is known to be made, and the line that mends it.
 
 mod bucket;
+mod compression;
 mod hand_off;
+mod signed;
 mod site;
 
 use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::Canary;
 
-pub(super) use self::site::{spoofable, status_rewritten, unproven, unreached};
+pub(super) use self::compression::{Compressed, compressed};
+pub(super) use self::signed::{
+    PRIVATE, clocks_apart, long_redirects, signed_url_refused, signer_fails, store_unreachable,
+    world_readable,
+};
+pub(super) use self::site::{
+    connection_drops_proof, spoofable, status_rewritten, trace_shows_proof, unfinished_heads, unproven,
+    unreachable, unreached,
+};
 use super::client::Seen;
 
 /// One mistake that fits what was seen.
@@ -151,18 +161,12 @@ impl Suspects {
         }]
     }
 
-    /// The file came compressed.
-    pub(super) fn compressed(&self) -> Vec<Fault> {
-        let mend = match self.dialect {
-            Dialect::Nginx => "gzip off;        # in the internal location",
-            Dialect::Caddy => "encode ...        # not for the application's downloads",
-            Dialect::Apache => "SetEnv no-gzip 1        # if a layer behind mod_xsendfile compresses",
-            Dialect::Lighttpd => "deflate.mimetypes = ()        # for the application",
-        };
-        vec![fault("compression", "the proxy compresses files, which breaks ranges and entity tags", mend)]
+    /// The file came in these encodings.
+    pub(super) fn compressed(&self, found: &[Compressed]) -> Vec<Fault> {
+        compressed(self.dialect, &format!("location ^~ {}/", self.location), found)
     }
 
-    /// The file is there for whoever asks for it.
+    /// The file is open to every client.
     pub(super) fn public(&self, by_location: bool) -> Vec<Fault> {
         if by_location && self.dialect == Dialect::Nginx {
             return vec![fault("nginx-not-internal", "clients may ask for the location itself", "internal;")];

@@ -4,6 +4,19 @@ use secure_download_accel_redirect::Dialect;
 
 use super::{Fault, fault};
 use crate::doctor::client::Seen;
+use crate::doctor::stranger::Stranger;
+
+/// No connection, or none that can be trusted.
+pub(in crate::doctor) fn unreachable(error: &str) -> Fault {
+    if error.contains("certificate") {
+        return fault(
+            "certificate",
+            "the site's certificate is not valid for this name, or no authority known here has signed it",
+            "--ca FILE        # the authority's certificate (PEM), or SSL_CERT_FILE in the environment",
+        );
+    }
+    fault("unreachable", "connection failed", "start the proxy, or give the URL that clients use")
+}
 
 /// Faults that show before anything else.
 pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
@@ -14,7 +27,7 @@ pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
     );
     let mount = fault(
         "doctor-not-mounted",
-        "the application does not mount the doctor",
+        "the application does not mount the doctor, or that of another version",
         "build it with the feature `doctor` and mount Doctor under /.secure-download-doctor",
     );
     let stripped = fault(
@@ -22,14 +35,78 @@ pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
         "a layer in front of the application takes Authorization or X-Secure-Download-Doctor away",
         "let both headers through while the deployment is checked",
     );
-    if seen.status == 200 && seen.body.is_empty() && seen.field("server") == Some("Caddy") {
+    if seen.status == 200 && seen.body.is_empty() && seen.header("server") == Some("Caddy") {
         return vec![fault(
             "caddy-site",
             "no site address of the Caddyfile matches this host, so Caddy answers itself",
             "http://:PORT {        # or the host name that clients use",
         )];
     }
-    vec![token, mount, stripped]
+    match Stranger::of(seen) {
+        other if other.is_for_now() => vec![fault(
+            "rate-limiter",
+            "a rate limiter answers in place of the application, or a server that is overloaded",
+            "no limit for this client's address, or for /.secure-download-doctor, while the deployment is checked",
+        )],
+        Stranger::LoginPage => vec![
+            fault(
+                "login-page",
+                "a login page answers in place of the application",
+                "let /.secure-download-doctor through without a login while the deployment is checked",
+            ),
+            token,
+        ],
+        Stranger::Redirect => {
+            let to = seen.header("location").unwrap_or_default();
+            vec![fault(
+                "redirected",
+                format!("this address redirects to {to:?}"),
+                "give the URL that clients end up at",
+            )]
+        }
+        Stranger::ErrorPage if matches!(seen.status, 500..) => vec![fault(
+            "error-page",
+            "the proxy answers with an error: it does not reach the application",
+            "start the application, or mend the proxy's address of it",
+        )],
+        _ => vec![token, mount, stripped],
+    }
+}
+
+/// The proxy's own answer to TRACE shows what it adds to requests.
+pub(in crate::doctor) fn trace_shows_proof(dialect: Dialect) -> Fault {
+    let mend = match dialect {
+        Dialect::Apache => "TraceEnable Off        # in the virtual host",
+        _ => "refuse TRACE in the server that answers it, behind the line that adds the proof",
+    };
+    let mend = format!("{mend}\n# then make a new secret: this one may be known");
+    fault("trace-shows-proof", "every client can read the secret that proves the proxy", mend)
+}
+
+/// A client names the proof in `Connection`, and the proxy drops it.
+pub(in crate::doctor) fn connection_drops_proof(dialect: Dialect) -> Fault {
+    let mend = match dialect {
+        Dialect::Nginx => "proxy_set_header Connection \"\";",
+        Dialect::Apache => {
+            "RequestHeader edit* Connection \"(?i)x-secure-download-proof|x-forwarded-proto\" \"\"        # above `RequestHeader set`"
+        }
+        _ => "add the proof behind the rule that drops what `Connection` names",
+    };
+    fault("connection-drops-proof", "a client can take the proof away, and with it the hand-off", mend)
+}
+
+/// The site waits for the rest of a head without an end.
+pub(in crate::doctor) fn unfinished_heads(dialect: Option<Dialect>) -> Fault {
+    let mend = match dialect {
+        Some(Dialect::Nginx) => "client_header_timeout 60s;",
+        Some(Dialect::Caddy) => {
+            "servers {\n    timeouts {\n        read_header 30s\n    }\n}        # in the global options"
+        }
+        Some(Dialect::Apache) => "RequestReadTimeout header=20-60,MinRate=500        # a2enmod reqtimeout",
+        Some(Dialect::Lighttpd) => "server.max-read-idle = 60",
+        _ => "a time limit for heads of requests in the server that clients reach",
+    };
+    fault("unfinished-heads", "clients that never finish a request hold connections for ever", mend)
 }
 
 /// What a proof that is not right says.

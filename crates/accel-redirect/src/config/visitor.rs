@@ -1,0 +1,28 @@
+//! What the application is told about the visitor, whichever the proxy.
+
+/// Other names under which applications read the visitor's address, scheme, host or path. The rendered configuration takes them
+/// away from requests: what `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say is said once.
+pub(super) const OTHER_NAMES: [&str; 10] = [
+    "Forwarded",
+    "Front-End-Https",
+    "True-Client-IP",
+    "X-Client-IP",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Real-IP",
+];
+
+/// The last address of `X-Forwarded-For`, in brackets and with a port or without: the first group of a regular expression.
+pub(super) const LAST_ADDRESS: &str =
+    r"^(?:.*[,\s])?\[?([0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[0-9.]+)\]?(?::[0-9]+)?\s*$";
+
+/// The last scheme of `X-Forwarded-Proto`: what the application is told, and the expression, without regard to case.
+pub(super) const LAST_SCHEMES: [(&str, &str); 2] =
+    [("https", r"^(?:.*[,\s])?https\s*$"), ("http", r"^(?:.*[,\s])?http\s*$")];
+
+/// The last host of `X-Forwarded-Host`.
+pub(super) const LAST_HOST: &str =
+    r"^(?:.*[,\s])?([A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?)\s*$";
