@@ -87,5 +87,7 @@ pub use self::page::redeem_page;
 pub use self::redeemed::Redeemed;
 #[cfg(feature = "redis")]
 pub use self::store::RedisLinkStore;
-pub use self::store::{Lease, LeaseState, LinkStore, MemoryLinkStore, StoreError, StoredLink};
+pub use self::store::{
+    CLAIM_SECONDS, Lease, LeaseState, LinkStore, MemoryLinkStore, RETURNED_LEASES, StoreError, StoredLink,
+};
 pub use self::token::LinkSigner;
