@@ -74,7 +74,9 @@ impl Laws {
         for number in 1..=3_u64 {
             links.push(fresh());
             let expires_at = self.now + 10 * number;
-            self.mint_as(links[links.len() - 1], &greedy, expires_at, self.now).await?.map_err(failed("mint"))?;
+            self.mint_as(links[links.len() - 1], &greedy, expires_at, self.now)
+                .await?
+                .map_err(failed("mint"))?;
         }
         let too_many = self.mint_as(fresh(), &greedy, self.now + 100, self.now).await?;
         ensure!(

@@ -214,7 +214,9 @@ impl Laws {
                     store.reserve(Lease { link: id, lease: fresh() }, now + LASTS, now).await
                 })
                 .await
-                .and_then(|reserved| if reserved { Ok(()) } else { Err("a new link has no use".to_owned()) })?;
+                .and_then(|reserved| {
+                    if reserved { Ok(()) } else { Err("a new link has no use".to_owned()) }
+                })?;
             }
             Step::Reserve => {
                 let reserved = until_it_answers(|| store.reserve(lease, now + LASTS, now)).await?;

@@ -58,8 +58,7 @@ impl Address {
                 _ => return Err(wrong("only sentinel_username and sentinel_password may follow `?`")),
             }
         }
-        let sentinel_user =
-            if password.is_empty() { String::new() } else { format!("{name}:{password}@") };
+        let sentinel_user = if password.is_empty() { String::new() } else { format!("{name}:{password}@") };
         let sentinels = hosts.split(',').map(|host| {
             let port = if has_port(host) { String::new() } else { format!(":{SENTINEL_PORT}") };
             let info = format!("{scheme}://{sentinel_user}{host}{port}/").into_connection_info()?;
@@ -98,9 +97,9 @@ fn has_port(host: &str) -> bool {
 }
 
 fn settings() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true).set_keepalive(
-        TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE / 3),
-    )
+    TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE / 3))
 }
 
 /// rustls panics where an application's crates bring two providers and none was chosen.

@@ -187,9 +187,8 @@ pub(super) struct Scripts {
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        let numbers = format!(
-            "local GRACE, CLAIM, RETURNED = {GRACE}, {CLAIM_SECONDS}, {RETURNED_LEASES}\n{INDICES}"
-        );
+        let numbers =
+            format!("local GRACE, CLAIM, RETURNED = {GRACE}, {CLAIM_SECONDS}, {RETURNED_LEASES}\n{INDICES}");
         let plain = |text: &str| Script::new(&format!("{numbers}{text}"));
         let of_lease = |text: &str| Script::new(&format!("{numbers}{LEASES}{text}"));
         Self {
