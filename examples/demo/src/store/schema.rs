@@ -135,6 +135,13 @@ mod tests {
             CREATE INDEX files_by_owner ON files (owner);
             CREATE TABLE shares (file TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
                 user INTEGER NOT NULL REFERENCES users, PRIMARY KEY (user, file)) STRICT, WITHOUT ROWID;
+            CREATE TABLE links (id BLOB PRIMARY KEY, record TEXT NOT NULL, uses_left INTEGER, expires INTEGER NOT NULL)
+                STRICT, WITHOUT ROWID;
+            CREATE TABLE leases (id BLOB PRIMARY KEY, link BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
+                state TEXT NOT NULL, ends INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+            CREATE INDEX leases_by_link ON leases (link);
+            INSERT INTO links VALUES (x'01', 'f', 0, 500), (x'02', 'f', NULL, 500);
+            INSERT INTO leases VALUES (x'03', x'01', 'held', 900);
             INSERT INTO users VALUES (1, 'alice', NULL), (2, 'bob', NULL);
             INSERT INTO files VALUES ('f', 1, 'k', 'a.txt', 'text/plain; charset=utf-8', 3, 77);
             INSERT INTO shares VALUES ('f', 2);";
@@ -149,5 +156,14 @@ mod tests {
             .query_row("SELECT utf8, sample FROM files", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .expect("a file");
         assert_eq!(flags, (false, false));
+        let mut links =
+            connection.prepare("SELECT leased_until, good_until FROM links ORDER BY id").expect("SQL");
+        let links: Vec<(i64, i64)> = links
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .expect("links");
+        assert_eq!(links, [(900, 900), (0, 500)]);
+        let due: i64 = connection.query_row("SELECT due FROM leases", [], |row| row.get(0)).expect("a lease");
+        assert_eq!(due, 900, "it keeps its use until it ends");
     }
 }
