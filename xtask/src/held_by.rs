@@ -107,6 +107,6 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 28, "attacks");
+        assert_eq!(count, 30, "attacks");
     }
 }
