@@ -1,5 +1,6 @@
 //! Links: making, reading and redeeming one. `cargo bench -p benches --bench links`
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -16,7 +17,7 @@ fn bench(criterion: &mut Criterion) {
         "benches",
         &LinkKey::new(1, "0123456789abcdef0123456789abcdef").expect("long enough"),
     );
-    let links = Links::new(signer, MemoryLinkStore::new(100_000_000));
+    let links = Links::new(signer, MemoryLinkStore::new(100_000_000)).links_per_issuer(u32::MAX);
     let token = runtime.block_on(links.mint(one_time())).expect("minted");
     let claims = links.look(&token).expect("good");
     let signer = links.signer().clone();
@@ -31,6 +32,20 @@ fn bench(criterion: &mut Criterion) {
     group.bench_function("mint, in memory", |bencher| {
         bencher.to_async(&runtime).iter_batched(one_time, |link| links.mint(link), BatchSize::SmallInput);
     });
+    for before in [200, 20_000] {
+        // A link that was redeemed so often, each time without a download.
+        let token = runtime.block_on(async {
+            let counted = NewLink::counted("6f1f4bd4", NonZeroU32::MAX, Duration::from_secs(3600));
+            let token = links.mint(counted.issued_by("7")).await.expect("minted");
+            for _ in 0..before {
+                links.redeem(&token).await.expect("answers");
+            }
+            token
+        });
+        group.bench_function(format!("redeem, in memory, after {before}"), |bencher| {
+            bencher.to_async(&runtime).iter(|| links.redeem(&token));
+        });
+    }
     group.finish();
 }
 

@@ -1,15 +1,14 @@
 //! Links on a real Redis server, and what becomes of them when it fails: never one winner too many.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures::future::join_all;
 use redis::AsyncCommands as _;
-use secure_download::links::{LinkKey, LinkSigner, Links, NewLink, RedisLinkStore};
+use secure_download::links::{
+    Lease, LeaseState, LinkId, LinkKey, LinkSigner, LinkStore as _, Links, NewLink, RedisLinkStore,
+    StoredLink,
+};
 use system_tests::RedisServer;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 async fn links_at(url: &str) -> Links {
     let signer =
@@ -123,56 +122,47 @@ async fn a_server_that_is_down_lets_nobody_in() {
     assert!(links.mint(one_time()).await.is_err());
 }
 
-/// Passes connections on to `server`, and cuts each one when its first answer to a script comes: the server has done
-/// the work, and nobody hears of it.
-async fn cutting_proxy(server: u16) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(pass_on(client, server));
-        }
-    });
-    address
-}
-
-async fn pass_on(mut client: TcpStream, server: u16) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(("127.0.0.1", server)).await?;
-    let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
-    let mut redeeming = false;
-    loop {
-        tokio::select! {
-            count = client.read(&mut up) => {
-                let count = count?;
-                if count == 0 {
-                    return Ok(());
-                }
-                redeeming |= up[..count].windows(4).any(|word| word.eq_ignore_ascii_case(b"EVAL"));
-                server.write_all(&up[..count]).await?;
-            }
-            count = server.read(&mut down) => {
-                let count = count?;
-                // `NOSCRIPT`: the script is not known yet and will be sent.
-                if count == 0 || (redeeming && !down[..count].starts_with(b"-NOSCRIPT")) {
-                    return Ok(());
-                }
-                client.write_all(&down[..count]).await?;
-            }
-        }
+/// How many fields of links and commands a server has, as it says itself.
+async fn load(commands: &mut redis::aio::MultiplexedConnection) -> (usize, u64) {
+    let keys: Vec<String> = commands.keys("*:link:*").await.expect("keys");
+    let mut fields = 0;
+    for key in keys {
+        fields += commands.hlen::<_, usize>(&key).await.expect("a hash");
     }
+    let info: String =
+        redis::cmd("INFO").arg("commandstats").query_async(&mut *commands).await.expect("statistics");
+    let calls =
+        info.lines().filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok());
+    (fields, calls.sum())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_cut_in_mid_redemption_makes_no_second_winner() {
+async fn a_link_keeps_few_leases_and_takes_few_commands() {
     let server = RedisServer::start().await;
-    let direct = links_at(&server.url()).await;
-    let cut = links_at(&format!("redis://{}/", cutting_proxy(server.port()).await)).await;
-    for _ in 0..20 {
-        let token = mint(&direct).await;
-        let attempts = join_all([&cut, &direct, &cut, &direct].map(|links| links.redeem(&token))).await;
-        let winners = attempts.iter().filter(|attempt| matches!(attempt, Ok(Some(_)))).count();
-        assert!(winners <= 1, "{attempts:?}");
-        assert!(attempts.iter().any(Result::is_err), "nothing was cut: {attempts:?}");
-        assert!(direct.redeem(&token).await.expect("answers").is_none(), "a lost answer holds its use");
+    let store = RedisLinkStore::connect(&server.url()).await.expect("connected");
+    let mut commands = commands(&server).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    for (number, uses) in [(1, None), (2, Some(1))] {
+        let link = LinkId::from_bytes([number; 16]);
+        store.mint(StoredLink::new(link, "record", uses, now + 3600), now).await.expect("minted");
+        let mut seen = Vec::new();
+        let mut leases = 0_u128;
+        for count in [200, 5_000] {
+            let before = load(&mut commands).await.1;
+            for _ in 0..count {
+                leases += 1;
+                // Each as a request whose answer is 304.
+                let lease = Lease { link, lease: LinkId::from_bytes(leases.to_be_bytes()) };
+                assert!(store.reserve(lease, now + 3600, now).await.expect("answers"));
+                assert_eq!(store.acquire(lease, now).await.expect("answers"), LeaseState::Held);
+                store.release(lease).await.expect("answers");
+            }
+            let (fields, calls) = load(&mut commands).await;
+            seen.push((fields, (calls - before) / count));
+        }
+        let [(few_fields, few_calls), (many_fields, many_calls)] = seen[..] else { panic!("two counts") };
+        assert!(many_fields <= few_fields, "{uses:?}: {seen:?}");
+        // One that gave its use back long ago is dropped for each that gives it back now.
+        assert!(many_calls <= few_calls + 5, "{uses:?}: {seen:?}");
     }
 }

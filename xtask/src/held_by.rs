@@ -107,6 +107,6 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 33, "attacks");
+        assert_eq!(count, 37, "attacks");
     }
 }

@@ -28,8 +28,8 @@ pub(crate) fn ensure(install: bool) -> Result<(), Failed> {
         if !wanted.is_empty() {
             match registry {
                 Registry::Debian => apt(&wanted)?,
-                Registry::Python => pip(&wanted)?,
-                // It removes what is in its folder and not named.
+                // These remove what is in their folders and not named.
+                Registry::Python => pip(&names(&all()?, registry))?,
                 Registry::Npm => npm(&names(&all()?, registry))?,
             }
         }

@@ -47,6 +47,13 @@ enum Fault {
     RevokesByPrefix,
     RevokesWhateverTheCase,
     ForgetsTheLinkOfALease,
+    WaitsForEver,
+    TakesTwiceForOneLease,
+    RefusesOneLeaseTwice,
+    CountsNoIssuers,
+    CountsIssuersAsOne,
+    KeepsEveryLease,
+    ForgetsHolders,
 }
 
 impl Careless {
@@ -98,6 +105,8 @@ impl LinkStore for Careless {
         match self.fault {
             Fault::GivesOneMore => changed.uses = link.uses.map(|uses| uses + 1),
             Fault::EndsASecondLate => changed.expires_at += 1,
+            Fault::CountsNoIssuers => changed.issuer_limit = u32::MAX,
+            Fault::CountsIssuersAsOne if link.issuer_limit == 3 => changed.issuer = "everybody",
             _ if self.counts() => {
                 if let Some(uses) = changed.uses.take() {
                     self.set(link.id, uses);
@@ -120,7 +129,19 @@ impl LinkStore for Careless {
             self.set(lease.link, left - 1);
         }
         let ends = if self.fault == Fault::KeepsLeasesTooLong { ends + 1 } else { ends };
+        let known = self.leases.lock().expect("not poisoned").contains_key(&lease.lease);
+        match self.fault {
+            Fault::RefusesOneLeaseTwice if known => return Ok(false),
+            Fault::TakesTwiceForOneLease if known => {
+                let other = Lease { lease: LinkId::from_bytes([9; 16]), ..lease };
+                self.inner.reserve(other, ends, now).await?;
+            }
+            _ => {}
+        }
         let taken = self.inner.reserve(lease, ends, now).await?;
+        if self.fault == Fault::WaitsForEver {
+            self.inner.acquire(lease, now).await?;
+        }
         if taken {
             self.leases.lock().expect("not poisoned").insert(lease.lease, (lease.link, ends));
         }
@@ -149,6 +170,16 @@ impl LinkStore for Careless {
     async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
         match self.fault {
             Fault::TakesWhenLooking => self.inner.acquire(lease, now).await,
+            Fault::KeepsEveryLease => Ok(match self.inner.look(lease, now).await? {
+                LeaseState::Gone if self.leases.lock().expect("not poisoned").contains_key(&lease.lease) => {
+                    LeaseState::Held
+                }
+                state => state,
+            }),
+            // As one that keeps the newest thousand, whatever they hold.
+            Fault::ForgetsHolders if self.leases.lock().expect("not poisoned").len() > 1000 => {
+                Ok(LeaseState::Gone)
+            }
             _ => self.inner.look(lease, now).await,
         }
     }
@@ -223,6 +254,13 @@ async fn each_law_is_broken_by_somebody() {
         (Fault::RevokesByPrefix, Some("what was revoked is gone, and nothing else")),
         (Fault::RevokesWhateverTheCase, Some("what was revoked is gone, and nothing else")),
         (Fault::ForgetsTheLinkOfALease, Some("what is not there is spent")),
+        (Fault::WaitsForEver, Some("a lease that does not come back gives its use back")),
+        (Fault::TakesTwiceForOneLease, Some("the same lease again is the same redemption")),
+        (Fault::RefusesOneLeaseTwice, Some("the same lease again is the same redemption")),
+        (Fault::CountsNoIssuers, Some("an issuer at its limit leaves room for others")),
+        (Fault::CountsIssuersAsOne, Some("an issuer at its limit leaves room for others")),
+        (Fault::KeepsEveryLease, Some("leases that gave their uses back do not pile up")),
+        (Fault::ForgetsHolders, Some("leases that gave their uses back do not pile up")),
     ] {
         let verdict = link_store::verify(Arc::new(Careless::new(fault))).await;
         let broken: Vec<_> = verdict.as_ref().err().into_iter().flat_map(Broken::names).collect();

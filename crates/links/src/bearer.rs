@@ -73,12 +73,8 @@ impl Reservation for LeasedUse {
     }
 
     fn release(self: Box<Self>) {
-        if self.spent {
-            return;
-        }
-        // Without a runtime, or if the store is down, the use comes back when the lease ends.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { self.links.store.release(self.lease).await });
+        if !self.spent {
+            self.links.give_back(self.lease);
         }
     }
 }

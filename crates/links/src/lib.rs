@@ -17,8 +17,10 @@
 //! - POSTs from other sites are refused, by `Sec-Fetch-Site` or `Origin`.
 //! - A bearer is served the record of its own link: `gate.serve(&bearer, record, &head)` with `bearer.claims().record()`, and
 //!   any id at all if there is no bearer.
-//! - A link without a number of uses may be redeemed without end, and every redemption is kept until its lease ends: keep
-//!   leases of such links short, and limit how often a client may POST.
+//! - [`Links::links_per_issuer`] suits how many links an issuer needs at one time.
+//!
+//! A client that keeps no cookie spends nothing: a use whose lease does not come back within [`CLAIM_SECONDS`] is left again. However
+//! often a link is redeemed, a store keeps a bounded number of leases beside those that hold or have spent a use.
 //!
 //! ```
 //! use secure_download_core::{BoxError, Decision, Download, FileKey, Gate, Record};
@@ -69,6 +71,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorizer;
+mod base62;
 mod bearer;
 mod claims;
 mod key;
@@ -87,5 +90,7 @@ pub use self::page::redeem_page;
 pub use self::redeemed::Redeemed;
 #[cfg(feature = "redis")]
 pub use self::store::RedisLinkStore;
-pub use self::store::{Lease, LeaseState, LinkStore, MemoryLinkStore, StoreError, StoredLink};
+pub use self::store::{
+    CLAIM_SECONDS, Lease, LeaseState, LinkStore, MemoryLinkStore, RETURNED_LEASES, StoreError, StoredLink,
+};
 pub use self::token::LinkSigner;

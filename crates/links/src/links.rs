@@ -19,6 +19,16 @@ const MOST_LEASES: usize = 16;
 /// How long a redeemed link may be downloaded and resumed.
 const LEASE: Duration = Duration::from_secs(3600);
 
+/// Links of one issuer at one time.
+const LINKS_PER_ISSUER: u32 = 1000;
+
+/// How often a link is offered to a store that does not answer: each time as another one.
+const MINTINGS: usize = 2;
+
+/// How often a use is given back to a store that does not answer, and how long the first pause is. Each pause is twice as long.
+const RETURNS: u32 = 6;
+const RETURN_PAUSE: Duration = Duration::from_millis(500);
+
 /// The cookie that holds the lease, over plain HTTP.
 pub(crate) const COOKIE_NAME: &str = "secure-download-lease";
 /// The same over HTTPS. Browsers take a cookie of such a name from HTTPS alone (RFC 6265bis section 4.1.3.1).
@@ -54,16 +64,18 @@ pub struct Links {
     signer: Arc<LinkSigner>,
     pub(crate) store: Arc<dyn LinkStore>,
     lease: Duration,
+    links_per_issuer: u32,
     clock: Clock,
 }
 
 impl Links {
-    /// Links signed by `signer` and counted by `store`. A lease lasts an hour.
+    /// Links signed by `signer` and counted by `store`. A lease lasts an hour, an issuer has 1,000 links at most.
     pub fn new(signer: LinkSigner, store: impl LinkStore + 'static) -> Self {
         Self {
             signer: Arc::new(signer),
             store: Arc::new(store),
             lease: LEASE,
+            links_per_issuer: LINKS_PER_ISSUER,
             clock: Arc::new(SystemTime::now),
         }
     }
@@ -72,6 +84,14 @@ impl Links {
     #[must_use]
     pub fn lease(mut self, lasts: Duration) -> Self {
         self.lease = lasts;
+        self
+    }
+
+    /// How many links one issuer may have at one time: what was revoked or has expired does not count, what was redeemed does.
+    /// All links without an issuer count as those of one.
+    #[must_use]
+    pub fn links_per_issuer(mut self, most: u32) -> Self {
+        self.links_per_issuer = most;
         self
     }
 
@@ -85,28 +105,33 @@ impl Links {
     /// Makes a link and returns its token, the last part of its URL. Whoever has it may redeem it: keep it out of logs.
     ///
     /// # Errors
-    /// [`MintError::Text`] if the record id or the issuer has more than 1024 bytes, [`MintError::Store`] if the store
-    /// is full or down.
+    /// [`MintError::Text`] if the record id or the issuer has more than 1024 bytes. [`MintError::Store`] if the store
+    /// is full or down, or has as many links of this issuer as it may ([`StoreError::IssuerLimit`]).
     pub async fn mint(&self, link: NewLink) -> Result<String, MintError> {
         if link.record.len() > LONGEST_TEXT || link.issuer.len() > LONGEST_TEXT {
             return Err(MintError::Text);
         }
         let now = self.now();
-        let claims = LinkClaims {
+        let mut claims = LinkClaims {
             id: random()?,
             expires_at: now.saturating_add(link.lifetime.as_secs()).min(LATEST),
             record: link.record,
             issuer: link.issuer,
             uses: link.uses,
         };
-        let stored = StoredLink {
-            id: claims.id,
-            record: &claims.record,
-            uses: claims.uses.map(u32::from),
-            expires_at: claims.expires_at,
-        };
-        self.store.mint(stored, now).await?;
-        Ok(self.signer.sign(&claims))
+        let mut left = MINTINGS;
+        loop {
+            left -= 1;
+            let uses = claims.uses.map(u32::from);
+            let stored = StoredLink::new(claims.id, &claims.record, uses, claims.expires_at)
+                .issued_by(&claims.issuer, self.links_per_issuer);
+            match self.store.mint(stored, now).await {
+                Ok(()) => return Ok(self.signer.sign(&claims)),
+                // The store may have it all the same: a name that nobody learns opens nothing.
+                Err(StoreError::Unavailable(_)) if left > 0 => claims.id = random()?,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// What a token says, if it is one of ours and has not expired. Nothing is spent, and whether a use is left is not
@@ -120,16 +145,22 @@ impl Links {
     ///
     /// `None` if the token is not ours, expired, spent or revoked; which of them, the client must not learn.
     ///
+    /// The use comes back if the client does not bring its lease back within [`CLAIM_SECONDS`](crate::CLAIM_SECONDS).
+    ///
     /// # Errors
-    /// [`StoreError`] if the store is down: answer 503.
+    /// [`StoreError`] if the store is down: answer 503. The use is not gone: if the store took it, it comes back.
     pub async fn redeem(&self, token: &str) -> Result<Option<Redeemed>, StoreError> {
         let Some(claims) = self.look(token) else { return Ok(None) };
         let now = self.now();
         let lasts = self.lease.as_secs();
         let lease =
             LeaseClaims { link: claims.id, lease: random()?, ends: now.saturating_add(lasts).min(LATEST) };
-        let reserved = self.store.reserve(lease.as_lease(), lease.ends, now).await?;
-        Ok(reserved.then(|| Redeemed::new(claims, self.signer.lease(&lease), lasts)))
+        let reserved = self.store.reserve(lease.as_lease(), lease.ends, now).await;
+        if reserved.is_err() {
+            // The store may have taken it, and the answer was lost.
+            self.give_back(lease.as_lease());
+        }
+        Ok(reserved?.then(|| Redeemed::new(claims, self.signer.lease(&lease), lasts)))
     }
 
     /// Who may download now: the holder of a lease of this token's link. This is the subject to give to a gate with a
@@ -175,6 +206,23 @@ impl Links {
     /// [`StoreError`] if the store is down: some of the links may still be good.
     pub async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
         self.store.revoke_record(record).await
+    }
+
+    /// Gives the use of a lease back, in the background. Without a runtime, or if the store stays down, it comes back when the
+    /// lease ends.
+    pub(crate) fn give_back(&self, lease: Lease) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let store = Arc::clone(&self.store);
+        runtime.spawn(async move {
+            let mut pause = RETURN_PAUSE;
+            for _ in 0..RETURNS {
+                if store.release(lease).await.is_ok() {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        });
     }
 
     /// What signs its tokens.

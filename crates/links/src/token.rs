@@ -6,7 +6,8 @@
 //! mac   = HMAC-SHA256(secret, "secure-download/links/v1" purpose(1) length(4) audience, everything before it)
 //! ```
 //!
-//! Numbers are big-endian, the whole is base64url without padding (RFC 4648 section 5). The purpose keeps a lease from
+//! Numbers are big-endian, the whole is letters and digits ([`base62`](crate::base62)). Tokens of version 1 are base64url without
+//! padding (RFC 4648 section 5): chats and mail programs cut a `_` or `-` off their ends. They stay good. The purpose keeps a lease from
 //! passing for a link, the audience one application's tokens from another's that shares the secret.
 
 use std::fmt;
@@ -17,10 +18,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::base62;
 use crate::claims::{LONGEST_TEXT, LinkClaims, LinkId};
 use crate::key::LinkKey;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version of tokens in base64url. Such a token begins with `A`, and one of the current version with `0`.
+const BASE64_VERSION: u8 = 1;
 const MAC_LEN: usize = 32;
 
 /// The longest token in bytes: two texts, their lengths and the fixed fields.
@@ -156,17 +160,21 @@ impl LinkSigner {
     fn finish(&self, purpose: Purpose, mut token: Vec<u8>) -> String {
         let mac = self.current.mac(purpose).chain_update(&token).finalize().into_bytes();
         token.extend_from_slice(&mac);
-        URL_SAFE_NO_PAD.encode(&token)
+        base62::encode(&token)
     }
 
     /// What stands between the version and key, and the MAC, all of which are right.
     fn opened<'a>(&self, purpose: Purpose, token: &str, room: &'a mut [u8; LONGEST]) -> Option<Fields<'a>> {
-        let length = URL_SAFE_NO_PAD.decode_slice(token, room).ok()?;
+        let (length, expected) = if token.starts_with('A') {
+            (URL_SAFE_NO_PAD.decode_slice(token, room).ok()?, BASE64_VERSION)
+        } else {
+            (base62::decode(token, room)?, VERSION)
+        };
         let (signed, mac) = room[..length].split_at(length.checked_sub(MAC_LEN)?);
         let mut rest = Fields(signed);
         let [version] = rest.array()?;
         let key = u32::from_be_bytes(rest.array()?);
-        if version != VERSION {
+        if version != expected {
             return None;
         }
         let keys = std::iter::once(&self.current).chain(&self.earlier);
@@ -246,12 +254,30 @@ mod tests {
         let signer = signer("a", 1, 1);
         for claims in [claims(), LinkClaims { uses: None, issuer: String::new(), ..claims() }] {
             let token = signer.sign(&claims);
-            assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')));
+            // No character that a program takes for the end of a URL, or for markup.
+            assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{token}");
             assert_eq!(signer.verify(&token), Some(claims));
         }
         let lease =
             LeaseClaims { link: claims().id, lease: LinkId::from_bytes([7; 16]), ends: 1_800_000_001 };
         assert_eq!(signer.read_lease(&signer.lease(&lease)), Some(lease));
+    }
+
+    #[test]
+    fn tokens_of_the_first_version_stay_good() {
+        let signer = signer("a", 1, 1);
+        let link = "AQAAAAEJCQkJCQkJCQkJCQkJCQkJAAAAAGtJ0gAAAAADACQ2ZjFmNGJkNC01NGRkLTRkNTEtOWYzMy1kNGIzYzhkNWExZWUABsOkbGljZYREoQkG_s6Dcq_HlTF79kXLNfQWHcNgiB7kIgbZ7oec";
+        let lease = "AQAAAAEJCQkJCQkJCQkJCQkJCQkJBwcHBwcHBwcHBwcHBwcHBwAAAABrSdIBrkuHwBnqV4iaHQvLfLsuyc-4iN7vrIjcLQe8qYbQvzg";
+        assert_eq!(signer.verify(link), Some(claims()));
+        let expected =
+            LeaseClaims { link: claims().id, lease: LinkId::from_bytes([7; 16]), ends: 1_800_000_001 };
+        assert_eq!(signer.read_lease(lease), Some(expected));
+        // Each version has one spelling.
+        let mut room = [0; LONGEST];
+        let length = base62::decode(&signer.sign(&claims()), &mut room).expect("base62");
+        assert_eq!(signer.verify(&URL_SAFE_NO_PAD.encode(&room[..length])), None);
+        let bytes = URL_SAFE_NO_PAD.decode(link).expect("base64");
+        assert_eq!(signer.verify(&base62::encode(&bytes)), None);
     }
 
     #[test]
@@ -276,9 +302,17 @@ mod tests {
         for link in [claims(), short] {
             assert_eq!(ours.read_lease(&ours.sign(&link)), None, "a link is no lease");
         }
-        for wrong in
-            ["", "A", "AQ", "....", &format!("{token}="), &format!("{token}A"), &"A".repeat(2 * LONGEST)]
-        {
+        for wrong in [
+            "",
+            "A",
+            "AQ",
+            "0",
+            "00",
+            "....",
+            &format!("{token}="),
+            &format!("{token}A"),
+            &"A".repeat(2 * LONGEST),
+        ] {
             assert_eq!(ours.verify(wrong), None, "{wrong}");
         }
     }
@@ -293,16 +327,18 @@ mod tests {
                     ours.lease(&LeaseClaims { link: claims().id, lease: claims().id, ends: u64::MAX })
                 }
             };
-            let mut bytes = URL_SAFE_NO_PAD.decode(token).expect("base64");
-            bytes.truncate(bytes.len() - MAC_LEN);
+            let mut bytes = vec![0; LONGEST];
+            let length = base62::decode(&token, &mut bytes).expect("base62");
+            bytes.truncate(length - MAC_LEN);
             change(&mut bytes);
             ours.finish(purpose, bytes)
         };
         type Change = fn(&mut Vec<u8>);
-        let changes: [(&str, Change, bool); 5] = [
+        let changes: [(&str, Change, bool); 6] = [
             ("as it is", |_| {}, true),
-            ("an earlier version", |bytes| bytes[0] = 0, false),
-            ("a later version", |bytes| bytes[0] = 2, false),
+            ("no version", |bytes| bytes[0] = 0, false),
+            ("an earlier version", |bytes| bytes[0] = 1, false),
+            ("a later version", |bytes| bytes[0] = 3, false),
             ("trailing bytes", |bytes| bytes.push(0), false),
             ("cut", |bytes| bytes.truncate(bytes.len() - 1), false),
         ];

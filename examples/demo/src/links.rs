@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use secure_download::RequestHead;
 use secure_download::links::{
-    LinkKey, LinkSigner, Links, MemoryLinkStore, MintError, NewLink, RedisLinkStore,
+    LinkKey, LinkSigner, Links, MemoryLinkStore, MintError, NewLink, RedisLinkStore, StoreError,
 };
 
 use crate::account::out_of_order;
@@ -19,6 +19,8 @@ use crate::{Form, Page, Site, base, log_failure, refusal};
 const MOST: usize = 100_000;
 /// The longest life of a link, in seconds: thirty days.
 const LONGEST: u64 = 30 * 24 * 3600;
+/// The most links of one user at one time.
+const MOST_OF_ONE: u32 = 1000;
 /// The most uses of a counted link.
 const MOST_USES: u32 = 1000;
 
@@ -29,11 +31,12 @@ pub(crate) async fn open(
     store: &Store,
 ) -> Result<Links, Box<dyn std::error::Error>> {
     let signer = LinkSigner::new("secure-download demo", &LinkKey::new(1, key)?);
-    Ok(match name {
+    let links = match name {
         LinkStoreName::Sqlite => Links::new(signer, SqliteLinkStore::new(store.clone())),
         LinkStoreName::Memory => Links::new(signer, MemoryLinkStore::new(MOST)),
         LinkStoreName::Redis(url) => Links::new(signer, RedisLinkStore::connect(url).await?),
-    })
+    };
+    Ok(links.links_per_issuer(MOST_OF_ONE))
 }
 
 impl Site {
@@ -58,6 +61,10 @@ impl Site {
         };
         match self.links.mint(link.issued_by(file.owner.to_string())).await {
             Ok(token) => pages::link_made(&file.name, &self.origin(headers), &token),
+            Err(MintError::Store(StoreError::IssuerLimit)) => refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                "You have as many links as one user may have. Links that expire make room, and so do files that you delete.",
+            ),
             Err(error) => {
                 log_failure("a link was not made", &error);
                 match error {

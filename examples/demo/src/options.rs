@@ -57,7 +57,8 @@ pub struct Options {
     /// Life of a signed URL. Without it 5 for small attachments, longer for what players and slow downloads ask for again
     #[arg(long, value_name = "SECONDS")]
     pub expires: Option<u64>,
-    /// Where one-time links are kept: `sqlite` (in the data folder), `memory` or `redis://...`
+    /// Where one-time links are kept: `sqlite` (in the data folder), `memory`, or a Redis server: `redis://...`, `rediss://...`,
+    /// `unix:///path`, `redis+sentinel://host,host/service`
     #[arg(long, value_name = "STORE", default_value = "sqlite")]
     pub links: LinkStoreName,
     /// The address that browsers show, where a proxy stands before the demo: `https://files.example.org/share`. The proxy strips the path
@@ -124,6 +125,10 @@ pub enum LinkStoreName {
     Redis(String),
 }
 
+/// The schemes of URLs that name a Redis server.
+const REDIS_SCHEMES: [&str; 8] =
+    ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "redis+sentinel", "rediss+sentinel"];
+
 impl FromStr for LinkStoreName {
     type Err = String;
 
@@ -131,8 +136,12 @@ impl FromStr for LinkStoreName {
         match text {
             "sqlite" => Ok(Self::Sqlite),
             "memory" => Ok(Self::Memory),
-            url if url.starts_with("redis://") => Ok(Self::Redis(url.to_owned())),
-            _ => Err("expected `sqlite`, `memory` or a URL that starts with `redis://`".to_owned()),
+            url if url.split_once(':').is_some_and(|(scheme, _)| REDIS_SCHEMES.contains(&scheme)) => {
+                Ok(Self::Redis(url.to_owned()))
+            }
+            _ => Err("expected `sqlite`, `memory` or a Redis URL: redis://host, rediss://host (TLS), unix:///path, \
+                      redis+sentinel://host,host/service"
+                .to_owned()),
         }
     }
 }
@@ -318,6 +327,10 @@ mod tests {
             &["--links", "sqlite"],
             &["--links", "memory"],
             &["--links", "redis://127.0.0.1"],
+            &["--links", "rediss://cache.example:6380/1"],
+            &["--links", "unix:///run/redis.sock"],
+            &["--links", "redis+sentinel://user:x@10.0.0.1,10.0.0.2:26380/links/0"],
+            &["--links", "rediss+sentinel://10.0.0.1/links"],
             &["--strategy", "presign"],
             &[
                 "--strategy",
@@ -358,6 +371,8 @@ mod tests {
             &["--strategy", "presign", "--mask", "--proxy", "apache"],
             &["--strategy", "presign", "--mask", "--proxy-listen", "0.0.0.0:0"],
             &["--links", "paper"],
+            &["--links", "http://127.0.0.1"],
+            &["--links", "redis"],
             &["--user", "carol"],
             &["--user", ":x"],
             &["--user", "carol:"],

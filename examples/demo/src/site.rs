@@ -95,7 +95,7 @@ impl Site {
 
         let links = links::open(&options.links, &link_key, &store)
             .await
-            .map_err(|error| StartError { message: format!("cannot keep links: {error}") })?;
+            .map_err(|error| StartError { message: format!("cannot keep links: {}", whole(&*error)) })?;
 
         let agreement = match (&bucket, options.proxy) {
             (Some(bucket), proxy) if options.mask => {
@@ -205,6 +205,12 @@ impl Delivery {
     fn guarded(self, guard: Guard) -> Self {
         Self { guard: Some(guard), ..self }
     }
+}
+
+/// An error with its causes, in one line.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Why the demo did not start, in one line.

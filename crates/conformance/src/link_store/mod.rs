@@ -13,11 +13,20 @@
 //! | of a race as many win as there are uses |
 //! | of holders that try again at once as many win as there are uses |
 //! | uses that are spent and given back at once are counted right |
+//! | a lease that does not come back gives its use back |
+//! | the same lease again is the same redemption |
+//! | an issuer at its limit leaves room for others |
+//! | leases that gave their uses back do not pile up |
 //!
 //! A race shows a step that is not atomic only where others come between its parts: a gap of nanoseconds may pass. What
-//! becomes of a use when the store restarts or its connection is cut is for a test against the store.
+//! becomes of a use when the connection to the store fails is for [`check_faults`]; a restart is for a test against the store.
 
+mod claims;
+mod faults;
+mod growth;
 mod races;
+
+pub use self::faults::{Fault, FaultProxy, check_faults};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,6 +81,10 @@ pub async fn verify(store: Arc<dyn LinkStore>) -> Result<(), Broken> {
         laws.race_of_holders().await,
     );
     docket.note("uses that are spent and given back at once are counted right", laws.race_of_ends().await);
+    docket.note("a lease that does not come back gives its use back", laws.claims().await);
+    docket.note("the same lease again is the same redemption", laws.same_lease().await);
+    docket.note("an issuer at its limit leaves room for others", laws.issuers().await);
+    docket.note("leases that gave their uses back do not pile up", laws.growth().await);
     docket.close()
 }
 
@@ -105,7 +118,7 @@ impl Laws {
     }
 
     async fn mint_for(&self, id: LinkId, record: &str, uses: Option<u32>) -> Verdict {
-        let link = StoredLink { id, record, uses, expires_at: self.now + 1000 };
+        let link = StoredLink::new(id, record, uses, self.now + 1000);
         self.store.mint(link, self.now).await.map_err(failed("mint"))
     }
 
@@ -114,6 +127,13 @@ impl Laws {
         let lease = Lease { link, lease: fresh() };
         let reserved = self.store.reserve(lease, now + LASTS, now).await.map_err(failed("reserve"))?;
         Ok(reserved.then_some(lease))
+    }
+
+    /// A new lease with an end of its own, where a use must be left.
+    async fn lease_until(&self, link: LinkId, ends: u64, now: u64) -> Result<Lease, String> {
+        let lease = Lease { link, lease: fresh() };
+        let reserved = self.store.reserve(lease, ends, now).await.map_err(failed("reserve"))?;
+        if reserved { Ok(lease) } else { Err("no use is left, and one should be".to_owned()) }
     }
 
     /// A new lease where a use must be left.
@@ -238,7 +258,23 @@ impl Laws {
         self.none_is_left(link, end - 1, "it is still held").await?;
         self.reserve(link, end, "what was not spent is left again").await?;
         self.none_is_left(link, end, "what was spent is not").await?;
-        self.ended_and_released().await
+        self.ended_and_released().await?;
+        self.unlimited().await
+    }
+
+    /// A link without a number of uses may keep no leases, and be good until the last of them ends.
+    async fn unlimited(&self) -> Verdict {
+        let link = self.mint(None).await?;
+        let lease = self.reserve(link, self.now + 950, "it only expires").await?;
+        let end = self.now + 950 + LASTS;
+        for _twice in 0..2 {
+            let found = self.store.acquire(lease, end - 1).await.map_err(failed("acquire"))?;
+            ensure!(found != LeaseState::Gone, "a lease outlasts its link, up to its last second");
+            self.release(lease).await?;
+        }
+        self.commits(lease, end - 1, true, "a lease outlasts its link").await?;
+        self.looks(lease, end, LeaseState::Gone, "the last lease of the link has ended").await?;
+        self.commits(lease, end, false, "the last lease of the link has ended").await
     }
 
     /// A holder that is slow gives its use back after the lease has ended, before and after somebody else got it.

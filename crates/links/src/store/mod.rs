@@ -14,8 +14,15 @@ pub use self::memory::MemoryLinkStore;
 pub use self::redis::RedisLinkStore;
 use crate::LinkId;
 
+/// A lease that no request has brought back so many seconds after [`LinkStore::reserve`] gives its use back.
+pub const CLAIM_SECONDS: u64 = 60;
+
+/// A store keeps at least so many of the leases of one link that gave their uses back.
+pub const RETURNED_LEASES: usize = 32;
+
 /// A link to be remembered.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct StoredLink<'a> {
     /// Names it.
     pub id: LinkId,
@@ -25,6 +32,26 @@ pub struct StoredLink<'a> {
     pub uses: Option<u32>,
     /// From this second on it cannot be redeemed, since 1970.
     pub expires_at: u64,
+    /// The issuer, as the application named it; empty if it did not.
+    pub issuer: &'a str,
+    /// The most links of this issuer that the store keeps at one time, expired ones aside.
+    pub issuer_limit: u32,
+}
+
+impl<'a> StoredLink<'a> {
+    /// A link without an issuer, and without a limit for it. `expires_at` is in seconds since 1970.
+    #[must_use]
+    pub fn new(id: LinkId, record: &'a str, uses: Option<u32>, expires_at: u64) -> Self {
+        Self { id, record, uses, expires_at, issuer: "", issuer_limit: u32::MAX }
+    }
+
+    /// Names the issuer, which may have at most `limit` links at one time.
+    #[must_use]
+    pub fn issued_by(mut self, issuer: &'a str, limit: u32) -> Self {
+        self.issuer = issuer;
+        self.issuer_limit = limit;
+        self
+    }
 }
 
 /// What a link's holder has: one redeemed use for a while.
@@ -39,7 +66,7 @@ pub struct Lease {
 /// What became of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseState {
-    /// It holds a use, and nothing was delivered yet.
+    /// It holds a use, and nothing was delivered yet. Leases of links without a number of uses stay so.
     Held,
     /// Its use is spent: the file was delivered, in part at least, and may be resumed.
     Committed,
@@ -57,7 +84,14 @@ pub enum LeaseState {
 /// - `now` may step back from one call to the next. So whether a lease has ended is told from the `now` of each call:
 ///   [`acquire`](LinkStore::acquire), [`look`](LinkStore::look) and [`commit`](LinkStore::commit) neither end nor forget one.
 ///   [`reserve`](LinkStore::reserve) does.
+/// - A lease that neither `acquire` nor `commit` has seen [`CLAIM_SECONDS`] after its `reserve` counts as released: its use is
+///   left again for the next `reserve`. A client that keeps no cookie so blocks a use for a minute at most.
 /// - A link may be forgotten once it has expired and the last of its leases has ended, better some minutes later.
+/// - A link without a number of uses needs no leases: the signed cookie says when each ends. The store keeps the link until the
+///   latest end that `reserve` was given. Until then every lease of it is [`LeaseState::Held`].
+/// - Of the leases of one link that gave their uses back the store keeps a bounded number, the [`RETURNED_LEASES`] that end
+///   last or more. So each step takes as long after 20,000 redemptions as after 200. A lease that holds a use, or has spent
+///   it, is never forgotten before its end.
 ///
 /// `secure_download_conformance::link_store::check` (feature `links`) tries a store of your own; the guide on one-time links
 /// shows how.
@@ -68,17 +102,22 @@ pub enum LeaseState {
 /// | [`acquire`](LinkStore::acquire) | again, after a failed delivery | |
 /// | [`commit`](LinkStore::commit) | | for good |
 /// | [`release`](LinkStore::release) | gives it back, unless it is spent | |
+/// | [`CLAIM_SECONDS`] without `acquire` or `commit` | gives it back | |
 /// | the end of a lease | gives it back, unless it is spent | |
 #[async_trait]
 pub trait LinkStore: Send + Sync {
     /// Remembers a new link, with all its uses.
     ///
     /// # Errors
-    /// [`StoreError::Full`] if there is no room: a store never forgets one link for another.
+    /// [`StoreError::Full`] if there is no room: a store never forgets one link for another. [`StoreError::IssuerLimit`] if
+    /// the store keeps [`StoredLink::issuer_limit`] links of this issuer that have neither expired nor been revoked.
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError>;
 
     /// Redeems: takes one use for a new lease that lasts until `ends`. `false` if none is left, or `now` has reached the
     /// link's expiry. Uses of leases that ended without a delivery are left again.
+    ///
+    /// The same lease again is the same redemption: `true` without another use while it holds or has spent one. A lease that
+    /// gave its use back takes one again, if one is left. So a caller whose answer was lost may ask again.
     ///
     /// # Errors
     /// An error lets nobody in.
@@ -166,6 +205,9 @@ pub enum StoreError {
     /// There is no room for another link. Make room, or let links expire.
     #[error("the link store is full")]
     Full,
+    /// The issuer has as many links as it may have. Revoke some, or let them expire.
+    #[error("the issuer has as many links as it may have: revoke some, or let them expire")]
+    IssuerLimit,
     /// The store cannot be reached, or failed.
     #[error("the link store is unavailable")]
     Unavailable(#[source] BoxError),

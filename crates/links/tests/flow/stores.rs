@@ -1,14 +1,17 @@
 //! Stores that are full, and that nobody reaches.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
 use secure_download_links::{
-    Lease, LeaseState, LinkId, LinkStore, MemoryLinkStore, MintError, NewLink, StoreError, StoredLink,
+    Lease, LeaseState, LinkId, LinkStore, MemoryLinkStore, MintError, NewLink, RETURNED_LEASES, StoreError,
+    StoredLink,
 };
 
-use super::{Text, one_time, read, site_with};
+use super::{SERVED, Text, one_time, read, seen, site_with, with};
 
 #[tokio::test]
 async fn a_full_store_refuses_to_mint_and_forgets_nothing() {
@@ -71,4 +74,125 @@ async fn a_store_that_is_down_lets_nobody_in() {
         assert!(!read(response).await.1.contains("10.0.0.7"));
     }
     assert!(site.text.limited.lock().expect("not poisoned").is_empty(), "nothing was delivered");
+}
+
+/// A store whose first answers to `mint` and `reserve` are lost.
+struct Deaf {
+    inner: MemoryLinkStore,
+    lost: AtomicUsize,
+    minted: Mutex<Vec<LinkId>>,
+}
+
+impl Deaf {
+    fn new(lost: usize) -> Arc<Self> {
+        Arc::new(Self { inner: MemoryLinkStore::new(100), lost: lost.into(), minted: Mutex::default() })
+    }
+
+    fn heard<T>(&self, answer: T) -> Result<T, StoreError> {
+        let lost = self.lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if lost.is_ok() { down() } else { Ok(answer) }
+    }
+}
+
+#[async_trait]
+impl LinkStore for Deaf {
+    async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError> {
+        self.minted.lock().expect("not poisoned").push(link.id);
+        self.inner.mint(link, now).await?;
+        self.heard(())
+    }
+    async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
+        let taken = self.inner.reserve(lease, ends, now).await?;
+        self.heard(taken)
+    }
+    async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
+        self.inner.acquire(lease, now).await
+    }
+    async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
+        self.inner.look(lease, now).await
+    }
+    async fn commit(&self, lease: Lease, now: u64) -> Result<bool, StoreError> {
+        self.inner.commit(lease, now).await
+    }
+    async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.inner.release(lease).await
+    }
+    async fn revoke(&self, link: LinkId) -> Result<(), StoreError> {
+        self.inner.revoke(link).await
+    }
+    async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
+        self.inner.revoke_record(record).await
+    }
+}
+
+#[tokio::test]
+async fn a_use_whose_answer_was_lost_comes_back_at_once() {
+    let store = Deaf::new(0);
+    let text = Text::default();
+    let site = site_with(Arc::clone(&store), text.clone(), text);
+    let token = site.mint(one_time()).await;
+    store.lost.store(1, Ordering::Relaxed);
+    assert!(site.links.redeem(&token).await.is_err());
+    let mine = site.redeem_once_given_back(&token).await;
+    assert_eq!(seen(&site.get(&token, &mine).await), SERVED);
+    assert!(site.redeem(&token).await.is_none(), "it was given back once");
+}
+
+#[tokio::test]
+async fn a_link_whose_answer_was_lost_is_offered_once_more_under_another_name() {
+    let store = Deaf::new(1);
+    let text = Text::default();
+    let site = site_with(Arc::clone(&store), text.clone(), text);
+    let token = site.mint(one_time()).await;
+    let minted = store.minted.lock().expect("not poisoned").clone();
+    assert_eq!(minted.len(), 2);
+    assert_ne!(minted[0], minted[1], "a late first request must not make a revoked link anew");
+    assert_eq!(site.links.look(&token).expect("good").id(), minted[1]);
+    store.lost.store(2, Ordering::Relaxed);
+    assert!(matches!(site.links.mint(one_time()).await, Err(MintError::Store(StoreError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn an_issuer_at_its_limit_leaves_room_for_others() {
+    let text = Text::default();
+    let mut site = site_with(MemoryLinkStore::new(100), text.clone(), text);
+    site.links = site.links.clone().links_per_issuer(2);
+    for _ in 0..2 {
+        site.mint(one_time()).await;
+    }
+    let refused = site.links.mint(one_time()).await;
+    assert!(matches!(refused, Err(MintError::Store(StoreError::IssuerLimit))), "{refused:?}");
+    site.mint(one_time().issued_by("bob")).await;
+    site.pass(3600);
+    site.mint(one_time()).await;
+}
+
+/// The holder of one link redeems it again and again, and lets each use come back.
+#[tokio::test]
+async fn a_link_cannot_fill_its_store() {
+    let store = Arc::new(MemoryLinkStore::new(100));
+    let text = Text::default();
+    let site = site_with(Arc::clone(&store), text.clone(), text);
+    let unlimited = site.mint(NewLink::expiring("scan", Duration::from_secs(3600)).issued_by("alice")).await;
+    for _ in 0..1000 {
+        assert!(site.redeem(&unlimited).await.is_some());
+    }
+    assert_eq!(store.leases(), 0, "the signed cookie is the lease");
+    let mine = site.redeem(&unlimited).await.expect("as often as one likes");
+    assert_eq!(seen(&site.get(&unlimited, &mine).await), SERVED);
+
+    let token = site.mint(one_time()).await;
+    for _ in 0..1000 {
+        let mine = site.redeem_once_given_back(&token).await;
+        assert_eq!(site.get(&token, &with(&mine, "if-none-match", "*")).await.0, 304);
+    }
+    assert!(store.leases() <= RETURNED_LEASES + 1, "{}", store.leases());
+    // The same lease, asked again and again, is one.
+    let mine = site.redeem_once_given_back(&token).await;
+    let before = store.leases();
+    for _ in 0..100 {
+        assert_eq!(site.get(&token, &with(&mine, "if-none-match", "*")).await.0, 304);
+    }
+    assert_eq!(seen(&site.get(&token, &mine).await), SERVED);
+    assert!(store.leases() <= before);
 }

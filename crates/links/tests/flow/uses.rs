@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Response};
 use secure_download_core::{
     Body, BoxError, Decision, Delivery, DeliveryError, DeliveryStrategy, Gate, Grant, RequestHead,
 };
-use secure_download_links::{LinkAuthorizer, MemoryLinkStore, NewLink};
+use secure_download_links::{CLAIM_SECONDS, LinkAuthorizer, MemoryLinkStore, NewLink};
 
 use super::{SERVED, Scan, Text, one_time, seen, site, site_with, with};
 
@@ -59,6 +59,30 @@ async fn looking_head_and_prefetching_spend_nothing() {
     site.pass(600);
     let again = site.redeem(&token).await.expect("nothing was delivered, so the use is left");
     assert_eq!(seen(&site.get(&token, &again).await), SERVED);
+}
+
+/// As `curl -L` without `-b`, or a scanner that sends forms.
+#[tokio::test]
+async fn a_client_without_cookies_blocks_a_use_for_a_minute_and_spends_none() {
+    let site = site();
+    let token = site.mint(one_time()).await;
+    for _ in 0..3 {
+        let lost = site.redeem(&token).await.expect("a use");
+        assert_eq!(site.get(&token, &HeaderMap::new()).await.0, 404, "it sends no cookie");
+        site.pass(CLAIM_SECONDS - 1);
+        assert!(site.redeem(&token).await.is_none(), "its client may still come");
+        site.pass(1);
+        let mine = site.redeem(&token).await.expect("the use is left again");
+        assert_eq!(site.get(&token, &lost).await.0, 404, "another has it now");
+        site.pass(CLAIM_SECONDS);
+        assert!(site.redeem(&token).await.is_some());
+        assert_eq!(site.get(&token, &mine).await.0, 404);
+        site.pass(CLAIM_SECONDS);
+    }
+    let late = site.redeem(&token).await.expect("a use");
+    site.pass(CLAIM_SECONDS + 10);
+    assert_eq!(seen(&site.get(&token, &late).await), SERVED, "late, and nobody else came");
+    assert!(site.redeem(&token).await.is_none());
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use secure_download::links::{
-    Lease, LeaseState, LinkId, LinkStore, StoreError as LinkStoreError, StoredLink,
+    CLAIM_SECONDS, Lease, LeaseState, LinkId, LinkStore, RETURNED_LEASES, StoreError as LinkStoreError,
+    StoredLink,
 };
 
 use super::{Store, StoreError};
@@ -41,122 +42,200 @@ fn time(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
-/// Takes a use, if the link is known and one is left.
+/// A link that is redeemed: how many uses are left, and its expiry.
+struct Found {
+    left: Option<i64>,
+    expires: i64,
+    leased_until: i64,
+}
+
+fn find(at: &Transaction<'_>, link: LinkId) -> rusqlite::Result<Option<Found>> {
+    at.prepare_cached("SELECT uses_left, expires, leased_until FROM links WHERE id = ?")?
+        .query_row([link.as_bytes()], |row| {
+            Ok(Found { left: row.get(0)?, expires: row.get(1)?, leased_until: row.get(2)? })
+        })
+        .optional()
+}
+
+/// Takes a use of a counted link, if one is left.
 fn take(at: &Transaction<'_>, link: LinkId) -> rusqlite::Result<bool> {
     let taken = at
-        .prepare_cached(
-            "UPDATE links SET uses_left = uses_left - 1 WHERE id = ? AND coalesce(uses_left, 1) > 0",
-        )?
+        .prepare_cached("UPDATE links SET uses_left = uses_left - 1 WHERE id = ? AND uses_left > 0")?
         .execute([link.as_bytes()])?;
     Ok(taken == 1)
 }
 
-fn give_back(at: &Transaction<'_>, link: LinkId, uses: usize) -> rusqlite::Result<()> {
+fn give_back(at: &Transaction<'_>, link: LinkId, uses: i64) -> rusqlite::Result<()> {
     at.prepare_cached("UPDATE links SET uses_left = uses_left + ? WHERE id = ?")?
-        .execute(params![i64::try_from(uses).unwrap_or_default(), link.as_bytes()])?;
+        .execute(params![uses, link.as_bytes()])?;
     Ok(())
 }
 
 fn set(at: &Transaction<'_>, lease: Lease, state: &str) -> rusqlite::Result<()> {
-    at.prepare_cached("UPDATE leases SET state = ? WHERE id = ?")?
+    at.prepare_cached("UPDATE leases SET state = ?, due = ends WHERE id = ?")?
         .execute(params![state, lease.lease.as_bytes()])?;
     Ok(())
 }
 
-/// The state of a lease; with `taking`, one that was released takes a use again.
-fn state(at: &Transaction<'_>, lease: Lease, now: u64, taking: bool) -> rusqlite::Result<LeaseState> {
-    let found = at
-        .prepare_cached(
-            "SELECT leases.state, coalesce(links.uses_left, 1) FROM leases JOIN links ON links.id = leases.link
-             WHERE leases.id = ? AND leases.link = ? AND leases.ends > ?",
-        )?
-        .query_row(params![lease.lease.as_bytes(), lease.link.as_bytes(), time(now)], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-        })
-        .optional()?;
-    let Some((state, left)) = found else { return Ok(LeaseState::Gone) };
+/// The state of a lease that has not ended.
+fn state(at: &Transaction<'_>, lease: Lease, now: i64) -> rusqlite::Result<Option<String>> {
+    at.prepare_cached("SELECT state FROM leases WHERE id = ? AND link = ? AND ends > ?")?
+        .query_row(params![lease.lease.as_bytes(), lease.link.as_bytes(), now], |row| row.get(0))
+        .optional()
+}
+
+/// What became of a lease. One that could hold a use becomes `claimed`.
+fn visit(
+    at: &Transaction<'_>,
+    lease: Lease,
+    now: i64,
+    claimed: Option<&str>,
+) -> rusqlite::Result<LeaseState> {
+    let Some(link) = find(at, lease.link)? else { return Ok(LeaseState::Gone) };
+    let Some(left) = link.left else {
+        // The signed cookie is all there is of such a lease.
+        return Ok(if now < link.leased_until { LeaseState::Held } else { LeaseState::Gone });
+    };
+    let Some(state) = state(at, lease, now)? else { return Ok(LeaseState::Gone) };
     match state.as_str() {
-        "held" => Ok(LeaseState::Held),
-        "committed" => Ok(LeaseState::Committed),
-        _ if left == 0 => Ok(LeaseState::Gone),
-        _ => {
-            if taking {
-                take(at, lease.link)?;
-                set(at, lease, "held")?;
-            }
-            Ok(LeaseState::Held)
-        }
+        "committed" => return Ok(LeaseState::Committed),
+        "released" if left == 0 => return Ok(LeaseState::Gone),
+        _ => {}
     }
+    if let Some(claimed) = claimed.filter(|claimed| *claimed != state) {
+        if state == "released" {
+            take(at, lease.link)?;
+        }
+        set(at, lease, claimed)?;
+    }
+    Ok(LeaseState::Held)
+}
+
+/// Ends what has ended, and takes back what was not spent. Walks over that alone.
+fn settle(at: &Transaction<'_>, link: LinkId, now: i64) -> rusqlite::Result<()> {
+    let over = params![link.as_bytes(), now];
+    let back: i64 = at
+        .prepare_cached(
+            "SELECT count(*) FROM leases WHERE link = ? AND due <= ? AND state IN ('new', 'held')",
+        )?
+        .query_row(over, |row| row.get(0))?;
+    if back > 0 {
+        give_back(at, link, back)?;
+    }
+    at.prepare_cached("DELETE FROM leases WHERE link = ? AND due <= ? AND ends <= ?2")?.execute(over)?;
+    let released = at
+        .prepare_cached("UPDATE leases SET state = 'released', due = ends WHERE link = ? AND due <= ?")?
+        .execute(over)?;
+    if released > 0 {
+        cap(at, link)?;
+    }
+    Ok(())
+}
+
+/// Keeps only the released leases that end last.
+fn cap(at: &Transaction<'_>, link: LinkId) -> rusqlite::Result<()> {
+    at.prepare_cached(
+        "DELETE FROM leases WHERE id IN
+         (SELECT id FROM leases WHERE link = ? AND state = 'released' ORDER BY ends DESC LIMIT -1 OFFSET ?)",
+    )?
+    .execute(params![link.as_bytes(), i64::try_from(RETURNED_LEASES).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+/// A lease that is good until `ends` keeps its link.
+fn keep(at: &Transaction<'_>, link: LinkId, ends: i64) -> rusqlite::Result<()> {
+    at.prepare_cached(
+        "UPDATE links SET leased_until = ?1, good_until = max(expires, ?1) WHERE id = ?2 AND leased_until < ?1",
+    )?
+    .execute(params![ends, link.as_bytes()])?;
+    Ok(())
 }
 
 #[async_trait]
 impl LinkStore for SqliteLinkStore {
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), LinkStoreError> {
-        let (id, record, uses, expires) = (link.id, link.record.to_owned(), link.uses, link.expires_at);
-        self.step(move |at| {
-            at.execute(
-                "DELETE FROM links WHERE expires < ?1
-                 AND NOT EXISTS (SELECT 1 FROM leases WHERE link = links.id AND ends >= ?1)",
-                [time(now) - KEPT],
-            )?;
-            at.execute(
-                "INSERT INTO links (id, record, uses_left, expires) VALUES (?, ?, ?, ?)",
-                params![id.as_bytes(), record, uses, time(expires)],
-            )?;
-            Ok(())
-        })
-        .await
+        let (id, record, issuer) = (link.id, link.record.to_owned(), link.issuer.to_owned());
+        let (uses, expires, limit) = (link.uses, time(link.expires_at), link.issuer_limit);
+        let now = time(now);
+        let made = self.step(move |at| {
+            at.prepare_cached("DELETE FROM links WHERE good_until < ?")?.execute([now - KEPT])?;
+            let of_issuer: u32 = at
+                .prepare_cached(
+                    "SELECT count(*) FROM (SELECT 1 FROM links WHERE issuer = ? AND expires > ? LIMIT ?)",
+                )?
+                .query_row(params![issuer, now, limit], |row| row.get(0))?;
+            if of_issuer >= limit {
+                return Ok(false);
+            }
+            at.prepare_cached(
+                "INSERT INTO links (id, record, uses_left, expires, good_until, issuer) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+            )?
+            .execute(params![id.as_bytes(), record, uses, expires, issuer])?;
+            Ok(true)
+        });
+        if made.await? { Ok(()) } else { Err(LinkStoreError::IssuerLimit) }
     }
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, LinkStoreError> {
+        let (ends, now) = (time(ends), time(now));
         self.step(move |at| {
-            let link = lease.link.as_bytes();
-            let over = params![link, time(now)];
-            let back = at
-                .prepare_cached("DELETE FROM leases WHERE link = ? AND ends <= ? AND state = 'held'")?
-                .execute(over)?;
-            give_back(at, lease.link, back)?;
-            at.prepare_cached("DELETE FROM leases WHERE link = ? AND ends <= ?")?.execute(over)?;
-            let good: bool = at
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM links WHERE id = ? AND expires > ?)")?
-                .query_row(over, |row| row.get(0))?;
-            if !good || !take(at, lease.link)? {
+            let Some(link) = find(at, lease.link)? else { return Ok(false) };
+            if link.left.is_none() {
+                return if now < link.expires {
+                    keep(at, lease.link, ends).map(|()| true)
+                } else {
+                    Ok(false)
+                };
+            }
+            settle(at, lease.link, now)?;
+            let known = state(at, lease, now)?;
+            if known.as_ref().is_some_and(|state| state != "released") {
+                return Ok(true);
+            }
+            if now >= link.expires || !take(at, lease.link)? {
                 return Ok(false);
             }
-            at.prepare_cached("INSERT INTO leases (id, link, state, ends) VALUES (?, ?, 'held', ?)")?
-                .execute(params![lease.lease.as_bytes(), link, time(ends)])?;
+            keep(at, lease.link, ends)?;
+            at.prepare_cached(
+                "INSERT OR REPLACE INTO leases (id, link, state, ends, due) VALUES (?, ?, 'new', ?, ?)",
+            )?
+            .execute(params![
+                lease.lease.as_bytes(),
+                lease.link.as_bytes(),
+                ends,
+                ends.min(now.saturating_add(time(CLAIM_SECONDS)))
+            ])?;
             Ok(true)
         })
         .await
     }
 
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, LinkStoreError> {
-        self.step(move |at| state(at, lease, now, true)).await
+        self.step(move |at| visit(at, lease, time(now), Some("held"))).await
     }
 
     async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, LinkStoreError> {
-        self.step(move |at| state(at, lease, now, false)).await
+        self.step(move |at| visit(at, lease, time(now), None)).await
     }
 
     async fn commit(&self, lease: Lease, now: u64) -> Result<bool, LinkStoreError> {
-        self.step(move |at| {
-            let good = state(at, lease, now, true)? != LeaseState::Gone;
-            if good {
-                set(at, lease, "committed")?;
-            }
-            Ok(good)
-        })
-        .await
+        let state = self.step(move |at| visit(at, lease, time(now), Some("committed"))).await?;
+        Ok(state != LeaseState::Gone)
     }
 
     async fn release(&self, lease: Lease) -> Result<(), LinkStoreError> {
         self.step(move |at| {
             let released = at
                 .prepare_cached(
-                    "UPDATE leases SET state = 'released' WHERE id = ? AND link = ? AND state = 'held'",
+                    "UPDATE leases SET state = 'released', due = ends
+                     WHERE id = ? AND link = ? AND state IN ('new', 'held')",
                 )?
                 .execute(params![lease.lease.as_bytes(), lease.link.as_bytes()])?;
-            give_back(at, lease.link, released)
+            if released > 0 {
+                give_back(at, lease.link, 1)?;
+                cap(at, lease.link)?;
+            }
+            Ok(())
         })
         .await
     }

@@ -49,28 +49,55 @@ CREATE TABLE IF NOT EXISTS links (
     -- NULL: as often as one likes.
     uses_left INTEGER,
     -- Seconds since 1970, here and in leases.
-    expires INTEGER NOT NULL
+    expires INTEGER NOT NULL,
+    -- The latest end of a lease, and the expiry where no lease ends later.
+    good_until INTEGER NOT NULL DEFAULT 0,
+    leased_until INTEGER NOT NULL DEFAULT 0,
+    issuer TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS links_by_record ON links (record);
 CREATE TABLE IF NOT EXISTS leases (
     id BLOB PRIMARY KEY,
     link BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
-    -- held, committed or released
+    -- new (no request has come with it), held, committed or released
     state TEXT NOT NULL,
-    ends INTEGER NOT NULL
+    ends INTEGER NOT NULL,
+    -- When its use comes back or it ends.
+    due INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS leases_by_link ON leases (link);
 ";
 
 /// Columns that earlier versions did not have, and what fills them.
-const ADDED: [(&str, &str, &str); 3] = [
-    ("files", "utf8", ""),
-    ("files", "sample", ""),
-    ("shares", "created", "UPDATE shares SET created = (SELECT created FROM files WHERE id = shares.file)"),
+const ADDED: [(&str, &str, &str); 7] = [
+    ("files", "utf8 INTEGER NOT NULL DEFAULT 0", ""),
+    ("files", "sample INTEGER NOT NULL DEFAULT 0", ""),
+    (
+        "shares",
+        "created INTEGER NOT NULL DEFAULT 0",
+        "UPDATE shares SET created = (SELECT created FROM files WHERE id = shares.file)",
+    ),
+    ("leases", "due INTEGER NOT NULL DEFAULT 0", "UPDATE leases SET due = ends"),
+    (
+        "links",
+        "leased_until INTEGER NOT NULL DEFAULT 0",
+        "UPDATE links SET leased_until = coalesce((SELECT max(ends) FROM leases WHERE link = links.id), 0)",
+    ),
+    (
+        "links",
+        "good_until INTEGER NOT NULL DEFAULT 0",
+        "UPDATE links SET good_until = max(expires, leased_until)",
+    ),
+    ("links", "issuer TEXT NOT NULL DEFAULT ''", ""),
 ];
 
-/// A page of a list is one walk along an index, and so is the sum of a user's files.
+/// A page of a list is one walk along an index, and so is the sum of a user's files. A step of the links walks along what has
+/// ended, and along nothing else.
 const INDEXES: &str = "
+DROP INDEX IF EXISTS leases_by_link;
+CREATE INDEX IF NOT EXISTS leases_by_due ON leases (link, due);
+CREATE INDEX IF NOT EXISTS leases_released ON leases (link, ends) WHERE state = 'released';
+CREATE INDEX IF NOT EXISTS links_by_end ON links (good_until);
+CREATE INDEX IF NOT EXISTS links_by_issuer ON links (issuer, expires);
 DROP INDEX IF EXISTS files_by_owner;
 CREATE INDEX IF NOT EXISTS files_by_age ON files (owner, created);
 CREATE INDEX IF NOT EXISTS files_by_size ON files (owner, sample, size);
@@ -83,9 +110,10 @@ pub(super) fn open(connection: &Connection) -> rusqlite::Result<()> {
     // Another process may open the database now.
     connection.execute_batch("BEGIN IMMEDIATE")?;
     for (table, column, fill) in ADDED {
+        let name = column.split(' ').next().unwrap_or_default();
         let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?) WHERE name = ?)";
-        if !connection.query_row(sql, [table, column], |row| row.get::<_, bool>(0))? {
-            let sql = format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0; {fill}");
+        if !connection.query_row(sql, [table, name], |row| row.get::<_, bool>(0))? {
+            let sql = format!("ALTER TABLE {table} ADD COLUMN {column}; {fill}");
             connection.execute_batch(&sql)?;
         }
     }
@@ -107,6 +135,13 @@ mod tests {
             CREATE INDEX files_by_owner ON files (owner);
             CREATE TABLE shares (file TEXT NOT NULL REFERENCES files ON DELETE CASCADE,
                 user INTEGER NOT NULL REFERENCES users, PRIMARY KEY (user, file)) STRICT, WITHOUT ROWID;
+            CREATE TABLE links (id BLOB PRIMARY KEY, record TEXT NOT NULL, uses_left INTEGER, expires INTEGER NOT NULL)
+                STRICT, WITHOUT ROWID;
+            CREATE TABLE leases (id BLOB PRIMARY KEY, link BLOB NOT NULL REFERENCES links ON DELETE CASCADE,
+                state TEXT NOT NULL, ends INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+            CREATE INDEX leases_by_link ON leases (link);
+            INSERT INTO links VALUES (x'01', 'f', 0, 500), (x'02', 'f', NULL, 500);
+            INSERT INTO leases VALUES (x'03', x'01', 'held', 900);
             INSERT INTO users VALUES (1, 'alice', NULL), (2, 'bob', NULL);
             INSERT INTO files VALUES ('f', 1, 'k', 'a.txt', 'text/plain; charset=utf-8', 3, 77);
             INSERT INTO shares VALUES ('f', 2);";
@@ -121,5 +156,14 @@ mod tests {
             .query_row("SELECT utf8, sample FROM files", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .expect("a file");
         assert_eq!(flags, (false, false));
+        let mut links =
+            connection.prepare("SELECT leased_until, good_until FROM links ORDER BY id").expect("SQL");
+        let links: Vec<(i64, i64)> = links
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .expect("links");
+        assert_eq!(links, [(900, 900), (0, 500)]);
+        let due: i64 = connection.query_row("SELECT due FROM leases", [], |row| row.get(0)).expect("a lease");
+        assert_eq!(due, 900, "it keeps its use until it ends");
     }
 }
