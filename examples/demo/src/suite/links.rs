@@ -32,6 +32,8 @@ pub(super) async fn check(demo: &Demo) {
     let mut alice = Visitor::signed_in(address, "alice").await;
     let id = alice.upload(Upload { name: "letter.txt", content: CONTENT }).await;
     let link = make(&mut alice, &id, "1", "3600").await;
+    let token = link.strip_prefix("/d/").expect("a path");
+    assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()), "mail programs and chats cut {token}");
 
     let mut preview = Visitor::anonymous(address);
     for _ in 0..3 {
