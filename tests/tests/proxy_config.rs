@@ -5,7 +5,7 @@ use std::process::Command;
 
 use clap::Parser as _;
 use secure_download::{BucketUpstream, Dialect, Mapping, ProxyConfig, ProxySecret, Root};
-use secure_download_cli::Command as SecureDownload;
+use secure_download_cli::{Command as SecureDownload, Outcome};
 
 fn mapping() -> Mapping {
     let root = |location, folder| Root::new(location, folder).expect("a root");
@@ -46,7 +46,8 @@ fn each_server_takes_what_is_rendered_for_it() {
                 SecureDownload::try_parse_from([&arguments[..], layout].concat()).expect("arguments");
             let done = command.run().unwrap_or_else(|error| panic!("{dialect}: {error}"));
             assert!(
-                done.success && done.output.contains("/_protected/media") || dialect.header() == "x-sendfile"
+                done.outcome == Outcome::Success && done.output.contains("/_protected/media")
+                    || dialect.header() == "x-sendfile"
             );
         }
         let arguments = [

@@ -11,8 +11,9 @@ use secure_download_core::{Disposition, Grant, SignError, SignedUrl, UrlSigner, 
 
 use super::SecureLinkSecret;
 use super::location::SENT;
+use crate::endpoint::{self, Endpoint};
+use crate::percent;
 use crate::timestamp::Timestamp;
-use crate::{endpoint, percent};
 
 /// Signs links to files of one folder that nginx sends by itself, with `secure_link`: the application is not asked again.
 ///
@@ -58,7 +59,8 @@ impl SecureLink {
     /// [`SecureLinkError::Origin`] if `origin` is more or less than scheme and host, [`SecureLinkError::Path`] if `path` is not a
     /// path of plain names (`A-Za-z0-9-._~`).
     pub fn new(origin: &str, path: &str, secret: SecureLinkSecret) -> Result<Self, SecureLinkError> {
-        let (scheme, authority) = endpoint::parse(origin).ok_or(SecureLinkError::Origin)?;
+        let endpoint = endpoint::parse(origin).filter(|endpoint| endpoint.path.is_empty());
+        let Endpoint { scheme, authority, .. } = endpoint.ok_or(SecureLinkError::Origin)?;
         let names = path.strip_suffix('/').unwrap_or(path).strip_prefix('/').ok_or(SecureLinkError::Path)?;
         let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         let plain = |name: &str| !matches!(name, "" | "." | "..") && name.bytes().all(byte);
