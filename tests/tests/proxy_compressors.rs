@@ -40,7 +40,7 @@ fn compressing(server: ProxyServer, configuration: &str) -> String {
             let (frame, site) = configuration.split_once("\n\n").expect("a site");
             format!("{frame}\n{on}{site}}}\n")
         }
-        _ => configuration.to_owned(),
+        Dialect::Caddy => configuration.to_owned(),
     }
 }
 
