@@ -12,6 +12,7 @@ pub(crate) const FOLDER: &str = ".secure-download-canary";
 
 /// What the canary that is a symbolic link points to: a file that is on nearly every system, and tells nothing that is
 /// not public.
+#[cfg(unix)]
 const LINK_TARGET: &str = "/usr/lib/os-release";
 
 /// What a proxy opens in place of [`Canary::Odd`] if it undoes the escaping once too often, never, or cuts it at a mark.
