@@ -67,6 +67,7 @@ mod overrides;
     feature = "cloudfront",
     feature = "secure-link"
 ))]
+#[allow(dead_code, reason = "each signer uses its own part")]
 mod percent;
 #[cfg(any(feature = "gcs", feature = "cloudfront"))]
 mod private_key;
