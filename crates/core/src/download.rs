@@ -284,6 +284,10 @@ impl Download {
         self.cache.unwrap_or_default()
     }
 
+    pub(crate) fn set_cache_policy(&mut self, policy: CachePolicy) {
+        self.cache = Some(policy);
+    }
+
     /// The cache policy that [`Download::cache`] named.
     #[must_use]
     pub fn known_cache_policy(&self) -> Option<CachePolicy> {

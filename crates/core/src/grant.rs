@@ -24,6 +24,7 @@ pub struct Grant {
     plan: ResponsePlan,
     terms: Terms,
     limited: bool,
+    names_cache_policy: bool,
     audit_id: AuditId,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -36,7 +37,8 @@ impl Grant {
         audit_id: AuditId,
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
-        Self { download, plan, terms, limited: false, audit_id, observer }
+        let names_cache_policy = download.known_cache_policy().is_some();
+        Self { download, plan, terms, limited: false, names_cache_policy, audit_id, observer }
     }
 
     pub(crate) fn limit_uses(&mut self) {
@@ -61,14 +63,12 @@ impl Grant {
         self.plan
     }
 
-    /// Lets the client keep the file as `policy` says, unless the record names a policy itself.
-    #[must_use]
-    pub fn cache_by_default(mut self, policy: CachePolicy) -> Self {
-        if self.download.known_cache_policy().is_none() {
+    /// Lets the client keep the file as `policy` says, unless the record names a policy itself. The last call counts.
+    pub fn cache_by_default(&mut self, policy: CachePolicy) {
+        if !self.names_cache_policy {
             self.plan.set_cache_policy(policy);
-            self.download = self.download.cache(policy);
+            self.download.set_cache_policy(policy);
         }
-        self
     }
 
     /// The terms of record, request and decision together.

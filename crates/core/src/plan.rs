@@ -334,6 +334,7 @@ fn insert_cache_policy(headers: &mut HeaderMap, policy: CachePolicy) {
     match policy {
         CachePolicy::NoStore => {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            headers.remove(VARY);
         }
         CachePolicy::Private { max_age } => {
             let value = HeaderValue::try_from(format!("private, max-age={}", max_age.as_secs()));

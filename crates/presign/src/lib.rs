@@ -50,7 +50,7 @@ mod endpoint;
 mod gcs;
 #[cfg(any(feature = "s3", feature = "gcs"))]
 mod hex;
-#[cfg(any(feature = "s3", feature = "object_store"))]
+#[cfg(any(feature = "s3", feature = "azure", feature = "object_store"))]
 mod in_time;
 mod json;
 mod lifetime;
@@ -71,6 +71,8 @@ mod overrides;
 mod percent;
 #[cfg(any(feature = "gcs", feature = "cloudfront"))]
 mod private_key;
+#[cfg(any(feature = "s3", feature = "azure"))]
+mod renewed;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "secure-link")]

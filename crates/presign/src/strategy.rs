@@ -10,7 +10,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use secure_download_core::{
-    Body, Delivery, DeliveryError, DeliveryStrategy, Grant, RequestHead, SignError, SignedUrl, UrlSigner,
+    Body, CachePolicy, Delivery, DeliveryError, DeliveryStrategy, Grant, RequestHead, SignError, SignedUrl,
+    UrlSigner,
 };
 
 use crate::accept::prefers_json;
@@ -116,7 +117,8 @@ impl Presign {
     /// - [`Presign::max_expires`] bounds the whole life of a URL; a window is half of it at most.
     /// - A URL is fresh and `no-store` where the terms name an expiry, where the grant spends one of a limited number of
     ///   uses, where the record's cache policy says `NoStore`, and where credentials end too soon.
-    /// - A signer that takes no date, such as `StoreSigner`, gives a fresh URL each time.
+    /// - A signer that takes no date, such as `StoreSigner`, gives a fresh URL each time, and so does one that tells an audit
+    ///   id. HEAD has a URL of its own: a cache that answers HEAD with the redirect of a GET leads to one that is refused.
     #[must_use]
     pub fn stable_for(mut self, window: Duration) -> Self {
         self.lifetimes.stable_for = Some(window);
@@ -142,7 +144,7 @@ impl Presign {
     /// A URL, and until when the client may keep the way to it.
     async fn sign(
         &self,
-        grant: &Grant,
+        grant: &mut Grant,
         method: &Method,
         window: Option<&Window>,
         fresh: Lifetime,
@@ -153,6 +155,7 @@ impl Presign {
             if signed.expires_at() >= *end {
                 return Ok((signed, Some(*end)));
             }
+            grant.cache_by_default(CachePolicy::NoStore);
         }
         Ok((self.signer.sign(grant, method, fresh.lasts, fresh.from).await?, None))
     }
@@ -164,7 +167,7 @@ impl DeliveryStrategy for Presign {
         NAME
     }
 
-    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+    async fn deliver(&self, mut grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
         if grant.is_limited() && !self.replay_limited {
             return Err(grant.decline(NAME, "a signed URL would not keep to the limited number of uses"));
         }
@@ -177,16 +180,15 @@ impl DeliveryStrategy for Presign {
             return Err(grant.decline(NAME, "the terms leave less than a second"));
         }
         let window = self.lifetimes.window(&grant, now);
-        let grant = match &window {
-            Some(window) => grant.cache_by_default(window.policy()),
-            None => grant,
-        };
+        if let Some(window) = &window {
+            grant.cache_by_default(window.policy());
+        }
         if let Some(response) = not_modified(&grant, head, now) {
             return Ok(response);
         }
         // What follows a 303 is a GET.
         let method = if *head.method() == Method::HEAD { Method::HEAD } else { Method::GET };
-        let (signed, kept_until) = match self.sign(&grant, &method, window.as_ref(), fresh).await {
+        let (signed, kept_until) = match self.sign(&mut grant, &method, window.as_ref(), fresh).await {
             Ok(signed) => signed,
             Err(SignError::Inexpressible(reason)) => return Err(grant.decline(NAME, reason)),
             Err(SignError::Failed(source)) => {

@@ -186,6 +186,36 @@ impl AzureKeyProvider for Renewed {
     }
 }
 
+/// Gives its key once, then hangs.
+struct Hanging(Arc<AzureKey>, std::sync::atomic::AtomicBool);
+
+#[async_trait]
+impl AzureKeyProvider for Hanging {
+    async fn key(&self) -> Result<Arc<AzureKey>, BoxError> {
+        if self.1.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_azure_provider_that_hangs_costs_nothing_while_its_key_is_good() {
+    let ends = now() + Duration::from_secs(600);
+    let key = AzureDelegationKey::new("oid-1", "tid-1", now(), ends, "2023-11-03", AZURE_KEY);
+    let provider = Hanging(Arc::new(AzureKey::delegation(&key).expect("a key")), false.into());
+    let container = AzureContainer::new("acct", "scans").expect("a container");
+    let signer = AzureSigner::with_provider(container, provider);
+    let started = tokio::time::Instant::now();
+    for seconds in [0, 1, 300] {
+        let at = now() + Duration::from_secs(seconds);
+        assert!(signer.sign(&grant(record()), &Method::GET, FIVE, at).await.is_ok(), "{seconds}");
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let late = signer.sign(&grant(record()), &Method::GET, FIVE, ends).await;
+    assert!(matches!(late, Err(SignError::Failed(_))) && started.elapsed() <= FIVE, "{late:?}");
+}
+
 #[test]
 fn no_azure_url_outlives_a_delegated_key() {
     let hour = Duration::from_secs(3600);

@@ -24,11 +24,15 @@ enum Does {
     Hangs,
     /// Gives credentials of this number once it is told to go on.
     Waits(usize),
+    /// As that, with a lock that others wait for.
+    WaitsWithALock(usize),
+    Panics,
 }
 
 struct Provider {
     does: Mutex<Does>,
     go_on: Semaphore,
+    lock: tokio::sync::Mutex<()>,
     asked: AtomicUsize,
 }
 
@@ -37,8 +41,12 @@ struct Handle(Arc<Provider>);
 
 impl Handle {
     fn new(does: Does) -> Self {
-        let provider =
-            Provider { does: Mutex::new(does), go_on: Semaphore::new(0), asked: AtomicUsize::new(0) };
+        let provider = Provider {
+            does: Mutex::new(does),
+            go_on: Semaphore::new(0),
+            lock: tokio::sync::Mutex::new(()),
+            asked: AtomicUsize::new(0),
+        };
         Self(Arc::new(provider))
     }
 
@@ -66,6 +74,12 @@ impl CredentialProvider for Handle {
                 self.0.go_on.acquire().await?.forget();
                 Ok(Arc::new(credentials(number)))
             }
+            Does::WaitsWithALock(number) => {
+                let _locked = self.0.lock.lock().await;
+                self.0.go_on.acquire().await?.forget();
+                Ok(Arc::new(credentials(number)))
+            }
+            Does::Panics => panic!("the provider of a test panics"),
         }
     }
 }
@@ -147,11 +161,58 @@ async fn one_question_serves_all_and_its_answer_is_used() {
     for request in requests {
         assert_eq!(request.await.expect("no panic").expect("signed"), 3);
     }
-    // A renewal that takes its time is finished by later requests, none of which waits.
-    provider.now_does(Does::Waits(4));
-    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 3);
-    let asked = provider.0.asked.load(Ordering::Relaxed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_goes_on_without_a_request() {
+    let provider = Handle::new(Does::Gives(1, 600));
+    let signer = signer(&provider);
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 1);
+    provider.now_does(Does::WaitsWithALock(2));
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 1, "nothing is waited for");
     provider.0.go_on.add_permits(1);
-    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 4);
-    assert_eq!(provider.0.asked.load(Ordering::Relaxed), asked);
+    // Others of the application wait for the same lock.
+    let locked = provider.0.lock.lock().await;
+    drop(locked);
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 2);
+    assert_eq!(provider.0.asked.load(Ordering::Relaxed), 2, "one question, one answer");
+    // A provider that hangs with the lock gives it back too.
+    provider.now_does(Does::WaitsWithALock(3));
+    let good = now() + Duration::from_secs(1);
+    assert_eq!(number(&sign(&signer, good).await.expect("signed")), 2);
+    let started = Instant::now();
+    drop(provider.0.lock.lock().await);
+    assert!(started.elapsed() <= Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_no_request_took_in_time_is_asked_for_again() {
+    let provider = Handle::new(Does::Gives(1, 600));
+    let signer = signer(&provider);
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 1);
+    provider.now_does(Does::Waits(2));
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 1);
+    provider.0.go_on.add_permits(1);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    provider.now_does(Does::Gives(3, 7200));
+    assert_eq!(number(&sign(&signer, now() + Duration::from_secs(3600)).await.expect("signed")), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_provider_is_one_failure() {
+    let provider = Handle::new(Does::Panics);
+    let signer = signer(&provider);
+    for _ in 0..2 {
+        assert!(matches!(sign(&signer, now()).await, Err(SignError::Failed(_))));
+    }
+    provider.now_does(Does::Gives(1, 600));
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 1);
+    provider.now_does(Does::Panics);
+    assert_eq!(number(&sign(&signer, now()).await.expect("signed")), 1);
+}
+
+#[test]
+fn no_runtime_is_needed() {
+    let provider = Handle::new(Does::Gives(1, 600));
+    assert_eq!(number(&support::block_on(sign(&signer(&provider), now())).expect("signed")), 1);
 }

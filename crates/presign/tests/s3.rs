@@ -290,6 +290,7 @@ fn a_stable_url_lives_no_longer_than_terms_policy_and_credentials() {
         let before = seconds();
         let response = ask(&presign(credentials), record, terms);
         assert_eq!(header(&response, "cache-control"), "private, no-store", "{record:?}");
+        assert_eq!(parameter(&response, "response-cache-control"), "private, no-store", "{record:?}");
         let expires: u64 = parameter(&response, "X-Amz-Expires").parse().expect("seconds");
         assert!(expires <= longest, "{expires}");
         let dated = parameter(&response, "X-Amz-Date");

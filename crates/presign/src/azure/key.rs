@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use base64ct::{Base64, Encoding as _};
@@ -11,6 +11,7 @@ use secure_download_core::BoxError;
 use zeroize::Zeroizing;
 
 use crate::mac::{Mac, keyed};
+use crate::renewed::Lasting;
 use crate::timestamp::Timestamp;
 
 /// What signs for Azure. `Debug` shows no secret.
@@ -121,6 +122,13 @@ fn decode(key: &str) -> Result<Mac, AzureKeyError> {
     if bytes.len() < 32 { Err(AzureKeyError) } else { Ok(keyed(&bytes)) }
 }
 
+impl Lasting for AzureKey {
+    fn left(&self, now: SystemTime) -> Duration {
+        let end = self.delegated.as_ref().map(|delegated| delegated.expires_at.system_time());
+        end.map_or(Duration::MAX, |end| end.duration_since(now).unwrap_or_default())
+    }
+}
+
 impl fmt::Debug for AzureKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AzureKey").field("delegated", &self.delegated.is_some()).finish_non_exhaustive()
@@ -139,7 +147,7 @@ pub trait AzureKeyProvider: Send + Sync {
     /// The key to sign with now.
     ///
     /// # Errors
-    /// Any error is answered with 503.
+    /// Any error is answered with 503, unless the key that was given before is still good.
     async fn key(&self) -> Result<Arc<AzureKey>, BoxError>;
 }
 

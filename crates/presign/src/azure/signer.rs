@@ -3,17 +3,18 @@
 //! <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>,
 //! <https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas>
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use http::Method;
 use secure_download_core::{FileKey, Grant, SignError, SignedUrl, UrlSigner};
 
 use super::{AzureContainer, AzureKey, AzureKeyProvider};
 use crate::overrides::Overrides;
 use crate::percent;
+use crate::renewed::Renewed;
 use crate::timestamp::Timestamp;
 use crate::volumes::Volumes;
 
@@ -43,9 +44,10 @@ pub struct AzureSigner {
     source: Source,
 }
 
+#[derive(Debug)]
 enum Source {
     Fixed(Arc<AzureKey>),
-    Provider(Arc<dyn AzureKeyProvider>),
+    Provider(Renewed<AzureKey>),
 }
 
 impl AzureSigner {
@@ -56,9 +58,17 @@ impl AzureSigner {
     }
 
     /// As [`AzureSigner::new`], with keys that are renewed.
+    ///
+    /// The provider is asked for each URL. If it takes longer than to look into a cache, or fails, the latest key signs as
+    /// long as it is good; after that a request waits five seconds at most.
     #[must_use]
     pub fn with_provider(container: AzureContainer, provider: impl AzureKeyProvider + 'static) -> Self {
-        Self { volumes: Volumes::new(container), source: Source::Provider(Arc::new(provider)) }
+        let provider = Arc::new(provider);
+        let ask = move || -> BoxFuture<'static, _> {
+            let provider = Arc::clone(&provider);
+            Box::pin(async move { provider.key().await })
+        };
+        Self { volumes: Volumes::new(container), source: Source::Provider(Renewed::new(ask)) }
     }
 
     /// Signs downloads of the volume `name` for `container`.
@@ -94,7 +104,10 @@ impl UrlSigner for AzureSigner {
         let now = Timestamp::of_signature(now)?;
         let key = match &self.source {
             Source::Fixed(key) => Arc::clone(key),
-            Source::Provider(provider) => provider.key().await.map_err(SignError::Failed)?,
+            Source::Provider(provider) => {
+                let (key, _) = provider.get(lifetime, now.system_time()).await.map_err(SignError::Failed)?;
+                key
+            }
         };
         let mut expires_at = now.plus(lifetime.as_secs());
         if let Some(delegated) = &key.delegated {
@@ -185,15 +198,6 @@ impl Sas<'_> {
             }
         }
         url
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fixed(_) => "Fixed",
-            Self::Provider(_) => "Provider",
-        })
     }
 }
 

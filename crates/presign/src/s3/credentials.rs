@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use secure_download_core::BoxError;
 use zeroize::Zeroizing;
 
+use crate::renewed::Lasting;
+
 /// An access key with its secret, and a session token if they are temporary. `Debug` shows none of them, and the
 /// secrets are overwritten when dropped.
 ///
@@ -83,13 +85,6 @@ impl Credentials {
         self
     }
 
-    /// How long a URL that is signed at `now` may live as far as these credentials go.
-    pub(crate) fn left(&self, now: SystemTime) -> Duration {
-        let until = self.expires_at.map(|end| end.duration_since(now).unwrap_or_default());
-        let lasting = self.lasting.unwrap_or(Duration::MAX);
-        until.unwrap_or(Duration::MAX).min(lasting)
-    }
-
     /// The access key id. It names the credentials and is part of every signed URL.
     #[must_use]
     pub fn access_key(&self) -> &str {
@@ -112,6 +107,14 @@ impl Credentials {
     #[must_use]
     pub fn expiry(&self) -> Option<SystemTime> {
         self.expires_at
+    }
+}
+
+impl Lasting for Credentials {
+    fn left(&self, now: SystemTime) -> Duration {
+        let until = self.expires_at.map(|end| end.duration_since(now).unwrap_or_default());
+        let lasting = self.lasting.unwrap_or(Duration::MAX);
+        until.unwrap_or(Duration::MAX).min(lasting)
     }
 }
 

@@ -6,7 +6,6 @@ pub(crate) mod day;
 #[cfg(feature = "sts")]
 mod policy;
 mod signer;
-mod source;
 #[cfg(feature = "aws-credentials")]
 mod store_credentials;
 

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use http::Method;
 use secure_download_core::{AuditId, FileKey, Grant, SignError, SignedUrl, UrlSigner};
 use sha2::{Digest as _, Sha256};
 
 use super::day::DayCache;
-use super::source::{Renewed, Source};
 use super::{CredentialProvider, Credentials, S3Bucket};
 use crate::overrides::Overrides;
 use crate::percent;
+use crate::renewed::{Lasting as _, Renewed};
 use crate::timestamp::Timestamp;
 use crate::volumes::Volumes;
 
@@ -49,6 +50,12 @@ pub struct S3Signer {
     tells_audit_id: bool,
 }
 
+#[derive(Debug)]
+enum Source {
+    Fixed(Arc<Credentials>),
+    Provider(Renewed<Credentials>),
+}
+
 impl S3Signer {
     /// Signs downloads that name no volume for `bucket`.
     #[must_use]
@@ -66,9 +73,14 @@ impl S3Signer {
     /// sign as long as they are good; after that a request waits five seconds at most.
     #[must_use]
     pub fn with_provider(bucket: S3Bucket, provider: impl CredentialProvider + 'static) -> Self {
+        let provider = Arc::new(provider);
+        let ask = move || -> BoxFuture<'static, _> {
+            let provider = Arc::clone(&provider);
+            Box::pin(async move { provider.credentials().await })
+        };
         Self {
             volumes: Volumes::new(Place::new(bucket)),
-            source: Source::Provider(Renewed::new(provider)),
+            source: Source::Provider(Renewed::new(ask)),
             tells_audit_id: false,
         }
     }

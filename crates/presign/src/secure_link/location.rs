@@ -61,9 +61,10 @@ location ^~ {path} {{
     }}
     disable_symlinks on "from={folder}";
 
-    # A link opens its file: it stands in no log.
+    # A link opens its file: it stands in no log, not with an error either.
     access_log off;
     log_not_found off;
+    error_log /dev/null crit;
 
     # Ranges and entity tags need the file as it is.
     gzip off;

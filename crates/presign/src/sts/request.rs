@@ -14,6 +14,7 @@ use super::StsError;
 use super::response::read;
 use crate::endpoint::{self, Endpoint};
 use crate::hex::hex;
+use crate::renewed::Lasting as _;
 use crate::s3::day::{ALGORITHM, Day};
 use crate::s3::{Credentials, S3Policy};
 use crate::timestamp::Timestamp;
