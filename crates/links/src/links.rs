@@ -87,7 +87,8 @@ impl Links {
         self
     }
 
-    /// How many links one issuer may have at one time: what was revoked or has expired does not count, what was redeemed does.
+    /// How many links one issuer may have at one time. A link counts until the store forgets it: when it is revoked, or when it has
+    /// expired and its leases have ended, up to [`KEPT_SECONDS`](crate::KEPT_SECONDS) later.
     /// All links without an issuer count as those of one.
     #[must_use]
     pub fn links_per_issuer(mut self, most: u32) -> Self {

@@ -1,6 +1,6 @@
 //! Leases that do not come back, come back late, or are asked for twice; and issuers at their limit.
 
-use secure_download_links::{CLAIM_SECONDS, Lease, LeaseState, LinkId, StoreError, StoredLink};
+use secure_download_links::{CLAIM_SECONDS, KEPT_SECONDS, Lease, LeaseState, LinkId, StoreError, StoredLink};
 
 use super::{LASTS, Laws, failed, fresh};
 use crate::law::{Verdict, ensure};
@@ -83,28 +83,39 @@ impl Laws {
             matches!(too_many, Err(StoreError::IssuerLimit)),
             "the fourth link of an issuer that may have three is answered {too_many:?}"
         );
+        let end = self.now + 2 * KEPT_SECONDS + LASTS;
         for link in &links {
-            self.reserve(*link, self.now, "the links that it has are good").await?;
+            self.lease_until(*link, end, self.now).await?;
         }
         for issuer in [&other, &format!("{greedy} "), &greedy.to_uppercase()] {
             let made = self.mint_as(fresh(), issuer, self.now + 100, self.now).await?;
             made.map_err(|error| format!("{issuer:?} has no link yet, and gets none: {error}"))?;
         }
-        // Room comes by expiry, by revoking a link, and by revoking a record.
-        let later = self.now + 10;
-        let made = self.mint_as(fresh(), &greedy, self.now + 100, later).await?;
-        made.map_err(failed("one of three has expired, and another is refused"))?;
+        // A store keeps what was redeemed until its lease ends, and so it counts.
+        let leased = end - 1;
+        let too_many = self.mint_as(fresh(), &greedy, end + 1000, leased).await?;
+        ensure!(
+            matches!(too_many, Err(StoreError::IssuerLimit)),
+            "three links have expired and their leases have not ended; another is answered {too_many:?}"
+        );
+        // Room comes by revoking a link, by revoking a record, and by the end.
         self.revoke(links[1]).await?;
-        let made = self.mint_as(fresh(), &greedy, self.now + 100, later).await?;
+        let made = self.mint_as(fresh(), &greedy, end + 10, leased).await?;
         made.map_err(failed("one of three was revoked, and another is refused"))?;
         self.store
             .revoke_record(&format!("record of {}", links[2]))
             .await
             .map_err(failed("revoke_record"))?;
-        let made = self.mint_as(fresh(), &greedy, self.now + 100, later).await?;
+        let made = self.mint_as(fresh(), &greedy, end + 1000, leased).await?;
         made.map_err(failed("the record of one of three was revoked, and another is refused"))?;
-        let too_many = self.mint_as(fresh(), &greedy, self.now + 100, later).await?;
+        let too_many = self.mint_as(fresh(), &greedy, end + 1000, leased).await?;
         ensure!(too_many.is_err(), "the issuer has three again, and gets another");
+        for forgotten in [end + KEPT_SECONDS, end + 10 + KEPT_SECONDS] {
+            let made = self.mint_as(fresh(), &greedy, end + 1000, forgotten).await?;
+            made.map_err(failed("one of three is past its end, and another is refused"))?;
+        }
+        let too_many = self.mint_as(fresh(), &greedy, end + 1000, end + 10 + KEPT_SECONDS).await?;
+        ensure!(too_many.is_err(), "the issuer has three once more, and gets another");
         Ok(())
     }
 

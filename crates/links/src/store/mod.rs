@@ -20,6 +20,10 @@ pub const CLAIM_SECONDS: u64 = 60;
 /// A store keeps at least so many of the leases of one link that gave their uses back.
 pub const RETURNED_LEASES: usize = 32;
 
+/// A store forgets a link so many seconds after its end, or earlier. Its end is its expiry, or the end of its latest lease if that is
+/// later.
+pub const KEPT_SECONDS: u64 = 300;
+
 /// A link to be remembered.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -34,7 +38,7 @@ pub struct StoredLink<'a> {
     pub expires_at: u64,
     /// The issuer, as the application named it; empty if it did not.
     pub issuer: &'a str,
-    /// The most links of this issuer that the store keeps at one time, expired ones aside.
+    /// The most links of this issuer that the store keeps at one time. A link counts until the store forgets it.
     pub issuer_limit: u32,
 }
 
@@ -86,7 +90,8 @@ pub enum LeaseState {
 ///   [`reserve`](LinkStore::reserve) does.
 /// - A lease that neither `acquire` nor `commit` has seen [`CLAIM_SECONDS`] after its `reserve` counts as released: its use is
 ///   left again for the next `reserve`. A client that keeps no cookie so blocks a use for a minute at most.
-/// - A link may be forgotten once it has expired and the last of its leases has ended, better some minutes later.
+/// - A link is forgotten once it has expired and the last of its leases has ended, [`KEPT_SECONDS`] later at the latest. Until the
+///   store forgets it, it counts as one of its issuer's.
 /// - A link without a number of uses needs no leases: the signed cookie says when each ends. The store keeps the link until the
 ///   latest end that `reserve` was given. Until then every lease of it is [`LeaseState::Held`].
 /// - Of the leases of one link that gave their uses back the store keeps a bounded number, the [`RETURNED_LEASES`] that end
@@ -110,7 +115,7 @@ pub trait LinkStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Full`] if there is no room: a store never forgets one link for another. [`StoreError::IssuerLimit`] if
-    /// the store keeps [`StoredLink::issuer_limit`] links of this issuer that have neither expired nor been revoked.
+    /// the store keeps [`StoredLink::issuer_limit`] links of this issuer: a redeemed link counts until its leases have ended.
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError>;
 
     /// Redeems: takes one use for a new lease that lasts until `ends`. `false` if none is left, or `now` has reached the

@@ -167,6 +167,26 @@ async fn an_issuer_at_its_limit_leaves_room_for_others() {
     site.mint(one_time()).await;
 }
 
+/// A user makes short links and redeems each at once, so that it outlives its expiry.
+#[tokio::test]
+async fn redeemed_links_count_until_they_are_forgotten() {
+    for uses in [NewLink::one_time, NewLink::expiring] {
+        let text = Text::default();
+        let mut site = site_with(MemoryLinkStore::new(100), text.clone(), text);
+        site.links = site.links.clone().links_per_issuer(3);
+        for _ in 0..3 {
+            let token = site.mint(uses("scan", Duration::from_secs(1)).issued_by("alice")).await;
+            assert!(site.redeem(&token).await.is_some());
+            site.pass(1);
+        }
+        let refused = site.links.mint(one_time()).await;
+        assert!(matches!(refused, Err(MintError::Store(StoreError::IssuerLimit))), "{refused:?}");
+        site.pass(597);
+        site.mint(one_time()).await;
+        assert!(site.links.mint(one_time()).await.is_err(), "two leases have not ended");
+    }
+}
+
 /// The holder of one link redeems it again and again, and lets each use come back.
 #[tokio::test]
 async fn a_link_cannot_fill_its_store() {

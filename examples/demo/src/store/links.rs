@@ -3,14 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use secure_download::links::{
-    CLAIM_SECONDS, Lease, LeaseState, LinkId, LinkStore, RETURNED_LEASES, StoreError as LinkStoreError,
-    StoredLink,
+    CLAIM_SECONDS, KEPT_SECONDS, Lease, LeaseState, LinkId, LinkStore, RETURNED_LEASES,
+    StoreError as LinkStoreError, StoredLink,
 };
 
 use super::{Store, StoreError};
-
-/// How much longer than good an entry is kept, in seconds.
-const KEPT: i64 = 3600;
 
 /// The links and leases in the demo's database.
 #[derive(Debug)]
@@ -158,12 +155,13 @@ impl LinkStore for SqliteLinkStore {
         let (uses, expires, limit) = (link.uses, time(link.expires_at), link.issuer_limit);
         let now = time(now);
         let made = self.step(move |at| {
-            at.prepare_cached("DELETE FROM links WHERE good_until < ?")?.execute([now - KEPT])?;
+            let kept = now - time(KEPT_SECONDS);
+            at.prepare_cached("DELETE FROM links WHERE good_until <= ?")?.execute([kept])?;
             let of_issuer: u32 = at
                 .prepare_cached(
-                    "SELECT count(*) FROM (SELECT 1 FROM links WHERE issuer = ? AND expires > ? LIMIT ?)",
+                    "SELECT count(*) FROM (SELECT 1 FROM links WHERE issuer = ? AND good_until > ? LIMIT ?)",
                 )?
-                .query_row(params![issuer, now, limit], |row| row.get(0))?;
+                .query_row(params![issuer, kept, limit], |row| row.get(0))?;
             if of_issuer >= limit {
                 return Ok(false);
             }

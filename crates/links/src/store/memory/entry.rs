@@ -59,10 +59,6 @@ impl Entry {
         &self.issuer
     }
 
-    pub(super) fn expires_at(&self) -> u64 {
-        self.expires_at
-    }
-
     /// From this second on neither the link nor a lease of it is good.
     pub(super) fn ends(&self) -> u64 {
         self.expires_at.max(self.leased_until)

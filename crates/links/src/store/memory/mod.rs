@@ -30,7 +30,7 @@ struct Kept {
     links: HashMap<LinkId, Entry>,
     /// Each link, by the second from which nobody can use it any more.
     by_end: BTreeSet<(u64, LinkId)>,
-    /// The links of each issuer, by their expiry.
+    /// The links of each issuer, by their ends too.
     by_issuer: HashMap<Box<str>, BTreeSet<(u64, LinkId)>>,
     /// The links of each record.
     by_record: HashMap<Box<str>, BTreeSet<LinkId>>,
@@ -59,7 +59,7 @@ impl Kept {
         let Some(entry) = self.links.remove(&link) else { return };
         self.by_end.remove(&(entry.ends(), link));
         if let Some(links) = self.by_issuer.get_mut(entry.issuer()) {
-            links.remove(&(entry.expires_at(), link));
+            links.remove(&(entry.ends(), link));
             if links.is_empty() {
                 self.by_issuer.remove(entry.issuer());
             }
@@ -81,13 +81,9 @@ impl Kept {
         }
     }
 
-    /// How many links of an issuer have not expired.
-    fn of_issuer(&mut self, issuer: &str, now: u64) -> usize {
-        let Some(links) = self.by_issuer.get_mut(issuer) else { return 0 };
-        while links.first().is_some_and(|(expires_at, _)| *expires_at <= now) {
-            links.pop_first();
-        }
-        links.len()
+    /// How many links of an issuer are kept.
+    fn of_issuer(&self, issuer: &str) -> usize {
+        self.by_issuer.get(issuer).map_or(0, BTreeSet::len)
     }
 }
 
@@ -99,12 +95,12 @@ impl LinkStore for MemoryLinkStore {
         if kept.links.len() >= self.most {
             return Err(StoreError::Full);
         }
-        if kept.of_issuer(link.issuer, now) >= usize::try_from(link.issuer_limit).unwrap_or(usize::MAX) {
+        if kept.of_issuer(link.issuer) >= usize::try_from(link.issuer_limit).unwrap_or(usize::MAX) {
             return Err(StoreError::IssuerLimit);
         }
         let entry = Entry::new(&link);
         kept.by_end.insert((entry.ends(), link.id));
-        kept.by_issuer.entry(link.issuer.into()).or_default().insert((link.expires_at, link.id));
+        kept.by_issuer.entry(link.issuer.into()).or_default().insert((entry.ends(), link.id));
         kept.by_record.entry(link.record.into()).or_default().insert(link.id);
         kept.links.insert(link.id, entry);
         Ok(())
@@ -112,13 +108,15 @@ impl LinkStore for MemoryLinkStore {
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
         let mut kept = self.kept();
-        let Kept { links, by_end, .. } = &mut *kept;
+        let Kept { links, by_end, by_issuer, .. } = &mut *kept;
         let Some(entry) = links.get_mut(&lease.link) else { return Ok(false) };
         let before = entry.ends();
         let taken = entry.reserve(lease.lease, ends, now);
         if entry.ends() != before {
-            by_end.remove(&(before, lease.link));
-            by_end.insert((entry.ends(), lease.link));
+            for index in by_issuer.get_mut(entry.issuer()).into_iter().chain([by_end]) {
+                index.remove(&(before, lease.link));
+                index.insert((entry.ends(), lease.link));
+            }
         }
         Ok(taken)
     }

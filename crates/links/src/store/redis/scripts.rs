@@ -5,16 +5,14 @@
 //! field for each lease: one letter for its state and when it ends. `due` is a sorted set of its leases by the second at which a use comes back or a lease ends; `back` one of
 //! the leases that gave their uses back. States: `n`ew (no request has come with the lease), `h`eld, `s`pent, `r`eturned.
 //!
-//! The indices are sorted sets: of a record's links by the second until which they are kept, of an issuer's by their expiry.
+//! The indices are sorted sets, of a record's and of an issuer's links by the second until which they are kept. They are kept for
+//! `KEPT` seconds past their ends, so that the application's clock decides and not the server's.
 //!
 //! Only commands of Redis 6.2 and earlier. What can fail comes before what takes a use: a script that dies is not undone.
 
 use redis::Script;
 
-use crate::store::{CLAIM_SECONDS, RETURNED_LEASES};
-
-/// Entries stay a little longer than they are good for, so that the application's clock decides and not the server's.
-pub(super) const GRACE: u64 = 300;
+use crate::store::{CLAIM_SECONDS, KEPT_SECONDS, RETURNED_LEASES};
 
 /// What all scripts share. `until` keeps a key for as long as the highest score in it says; `keep` the keys of one link.
 const INDICES: &str = r"
@@ -78,12 +76,13 @@ end
 local function keep(ends)
   local k = number(link, 'k')
   if k and k >= ends then return end
-  local last = string.format('%d', math.max(ends, number(link, 'e')) + GRACE)
+  local last = string.format('%d', math.max(ends, number(link, 'e')) + KEPT)
   redis.call('HSET', link, 'k', string.format('%d', ends), 'x', last)
   for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, last) end
-  local r = redis.call('HGET', link, 'r')
-  redis.call('ZADD', r, last, string.sub(link, -32))
-  until_last(r)
+  for _, index in ipairs(redis.call('HMGET', link, 'r', 'i')) do
+    redis.call('ZADD', index, last, string.sub(link, -32))
+    until_last(index)
+  end
 end
 local function state(id, now)
   if not left() then
@@ -107,12 +106,12 @@ end
 const MINT: &str = r"
 local link, record, issuer = KEYS[1], KEYS[2], KEYS[3]
 local uses, expires, now, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local id, last = string.sub(link, -32), string.format('%d', expires + GRACE)
+local id, last = string.sub(link, -32), string.format('%d', expires + KEPT)
 if redis.call('EXISTS', link) == 1 then return 1 end
 redis.call('ZREMRANGEBYSCORE', issuer, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', record, '-inf', now)
 if redis.call('ZCARD', issuer) >= most then return 0 end
-redis.call('ZADD', issuer, expires, id)
+redis.call('ZADD', issuer, last, id)
 until_last(issuer)
 redis.call('ZADD', record, last, id)
 until_last(record)
@@ -187,8 +186,9 @@ pub(super) struct Scripts {
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        let numbers =
-            format!("local GRACE, CLAIM, RETURNED = {GRACE}, {CLAIM_SECONDS}, {RETURNED_LEASES}\n{INDICES}");
+        let numbers = format!(
+            "local KEPT, CLAIM, RETURNED = {KEPT_SECONDS}, {CLAIM_SECONDS}, {RETURNED_LEASES}\n{INDICES}"
+        );
         let plain = |text: &str| Script::new(&format!("{numbers}{text}"));
         let of_lease = |text: &str| Script::new(&format!("{numbers}{LEASES}{text}"));
         Self {
