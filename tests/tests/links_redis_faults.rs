@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
+use http::HeaderMap;
+use http::header::{COOKIE, SET_COOKIE};
+use secure_download::UsageLimit;
 use secure_download::links::{
     CLAIM_SECONDS, Lease, LinkId, LinkKey, LinkSigner, LinkStore, Links, NewLink, RedisLinkStore, StoredLink,
 };
@@ -80,6 +83,23 @@ async fn a_use_whose_answer_was_lost_is_not_gone() {
         }
         assert!(direct.redeem(&token).await.expect("answers").is_none(), "{fault:?}: a second winner");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_whose_answer_was_lost_is_not_gone() {
+    let (server, proxy, store) = harmed().await;
+    let direct = links_on(connect(&server.url()).await);
+    let cut = links_on(store);
+    let token = direct.mint(one_time()).await.expect("minted");
+    let redeemed = direct.redeem(&token).await.expect("answers").expect("a use");
+    let mut headers = HeaderMap::new();
+    headers.insert(COOKIE, redeemed.into_response("/file", false).headers()[SET_COOKIE].clone());
+    let bearer = cut.bearer(&token, &headers);
+    assert!(bearer.is_some());
+    proxy.harm_all(Some(Fault::DropAfter));
+    assert!(UsageLimit::reserve(&cut, &bearer, &()).await.is_err());
+    proxy.harm_all(None);
+    redeemed_soon(&direct, &token).await;
 }
 
 async fn redeemed_soon(links: &Links, token: &str) {

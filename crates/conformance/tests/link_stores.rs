@@ -48,6 +48,7 @@ enum Fault {
     RevokesWhateverTheCase,
     ForgetsTheLinkOfALease,
     WaitsForEver,
+    WaitsForDelivery,
     TakesTwiceForOneLease,
     RefusesOneLeaseTwice,
     CountsNoIssuers,
@@ -140,7 +141,7 @@ impl LinkStore for Careless {
         }
         let taken = self.inner.reserve(lease, ends, now).await?;
         if self.fault == Fault::WaitsForEver {
-            self.inner.acquire(lease, now).await?;
+            self.inner.acquire(lease, ends - 1).await?;
         }
         if taken {
             self.leases.lock().expect("not poisoned").insert(lease.lease, (lease.link, ends));
@@ -157,6 +158,11 @@ impl LinkStore for Careless {
             Fault::AcquiresInTwoSteps => {
                 let found = self.found(lease, now).await?;
                 self.inner.acquire(lease, now).await.map(|_| found)
+            }
+            Fault::WaitsForDelivery => {
+                let known = self.leases.lock().expect("not poisoned").get(&lease.lease).copied();
+                let last = known.map_or(now, |(_, ends)| ends - 1);
+                self.inner.acquire(lease, now.max(last)).await
             }
             Fault::ForgetsTheLinkOfALease => {
                 let known = self.leases.lock().expect("not poisoned").get(&lease.lease).copied();
@@ -255,6 +261,7 @@ async fn each_law_is_broken_by_somebody() {
         (Fault::RevokesWhateverTheCase, Some("what was revoked is gone, and nothing else")),
         (Fault::ForgetsTheLinkOfALease, Some("what is not there is spent")),
         (Fault::WaitsForEver, Some("a lease that does not come back gives its use back")),
+        (Fault::WaitsForDelivery, Some("a lease that does not come back gives its use back")),
         (Fault::TakesTwiceForOneLease, Some("the same lease again is the same redemption")),
         (Fault::RefusesOneLeaseTwice, Some("the same lease again is the same redemption")),
         (Fault::CountsNoIssuers, Some("an issuer at its limit leaves room for others")),

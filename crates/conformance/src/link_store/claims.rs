@@ -17,16 +17,12 @@ impl Laws {
         self.none_is_left(link, late, "one use came back, not two").await?;
         self.commits(other, late, true, "it holds the use").await?;
 
-        for claim in ["acquire", "commit"] {
-            let link = self.mint(Some(1)).await?;
-            let lease = self.reserve(link, self.now, "the only one").await?;
-            if claim == "commit" {
-                self.commits(lease, self.now, true, "it holds a use").await?;
-            } else {
-                self.is(lease, self.now, LeaseState::Held, "its holder came").await?;
-            }
-            self.none_is_left(link, self.now + LASTS - 1, &format!("its holder came with {claim}")).await?;
-        }
+        let link = self.mint(Some(1)).await?;
+        let lease = self.reserve(link, self.now, "the only one").await?;
+        self.commits(lease, self.now, true, "it holds a use").await?;
+        self.none_is_left(link, self.now + LASTS - 1, "it was spent").await?;
+        self.is(lease, self.now + LASTS - 1, LeaseState::Committed, "it was spent").await?;
+        self.acquired().await?;
 
         let link = self.mint(Some(1)).await?;
         let slow = self.reserve(link, self.now, "the only one").await?;
@@ -37,6 +33,32 @@ impl Laws {
         let lease = self.lease_until(link, self.now + 10, self.now).await?;
         self.reserve(link, self.now + 10, "a lease may be shorter than a minute").await?;
         self.is(lease, self.now + 10, LeaseState::Gone, "it has ended").await
+    }
+
+    /// An answer to `acquire` may be lost, and an `acquire` may come after the `release` that followed it.
+    async fn acquired(&self) -> Verdict {
+        for released in [false, true] {
+            let link = self.mint(Some(1)).await?;
+            let lease = self.reserve(link, self.now, "the only one").await?;
+            if released {
+                self.release(lease).await?;
+            }
+            let came = self.now + 30;
+            self.is(lease, came, LeaseState::Held, "its holder came").await?;
+            self.is(lease, came - 10, LeaseState::Held, "an earlier request comes later").await?;
+            let over = came + CLAIM_SECONDS;
+            self.none_is_left(link, over - 1, "its holder came less than a minute ago").await?;
+            self.reserve(link, over, "its holder came a minute ago, and nothing was delivered").await?;
+            self.commits(lease, over, false, "another has its use").await?;
+        }
+        // A delivery that begins late spends its use where no other wants it, and keeps it.
+        let link = self.mint(Some(2)).await?;
+        let slow = self.reserve(link, self.now, "the first of two").await?;
+        self.is(slow, self.now, LeaseState::Held, "its holder came").await?;
+        let late = self.now + CLAIM_SECONDS;
+        self.reserve(link, late, "the second of two").await?;
+        self.commits(slow, late, true, "nobody else has its use").await?;
+        self.none_is_left(link, self.now + LASTS - 1, "one is spent, and another waits").await
     }
 
     pub(super) async fn same_lease(&self) -> Verdict {

@@ -14,7 +14,8 @@ pub use self::memory::MemoryLinkStore;
 pub use self::redis::RedisLinkStore;
 use crate::LinkId;
 
-/// A lease that no request has brought back so many seconds after [`LinkStore::reserve`] gives its use back.
+/// A lease gives its use back so many seconds after [`LinkStore::reserve`], or after the latest [`LinkStore::acquire`], unless
+/// [`LinkStore::commit`] has spent it.
 pub const CLAIM_SECONDS: u64 = 60;
 
 /// A store keeps at least so many of the leases of one link that gave their uses back.
@@ -88,8 +89,10 @@ pub enum LeaseState {
 /// - `now` may step back from one call to the next. So whether a lease has ended is told from the `now` of each call:
 ///   [`acquire`](LinkStore::acquire), [`look`](LinkStore::look) and [`commit`](LinkStore::commit) neither end nor forget one.
 ///   [`reserve`](LinkStore::reserve) does.
-/// - A lease that neither `acquire` nor `commit` has seen [`CLAIM_SECONDS`] after its `reserve` counts as released: its use is
-///   left again for the next `reserve`. A client that keeps no cookie so blocks a use for a minute at most.
+/// - A lease that `commit` has not seen [`CLAIM_SECONDS`] after its `reserve`, or after its latest `acquire`, counts as released: its
+///   use is left again for the next `reserve`. So a client that keeps no cookie blocks a use for a minute at most, and so does an
+///   `acquire` whose answer was lost, or that reaches the store after the `release` for it. A later `commit` takes the use
+///   again, if one is left.
 /// - A link is forgotten once it has expired and the last of its leases has ended, [`KEPT_SECONDS`] later at the latest. Until the
 ///   store forgets it, it counts as one of its issuer's.
 /// - A link without a number of uses needs no leases: the signed cookie says when each ends. The store keeps the link until the
@@ -104,10 +107,10 @@ pub enum LeaseState {
 /// | | holds a use | spends it |
 /// |---|---|---|
 /// | [`reserve`](LinkStore::reserve) | if one is left | |
-/// | [`acquire`](LinkStore::acquire) | again, after a failed delivery | |
+/// | [`acquire`](LinkStore::acquire) | for [`CLAIM_SECONDS`] more; again, after a failed delivery | |
 /// | [`commit`](LinkStore::commit) | | for good |
 /// | [`release`](LinkStore::release) | gives it back, unless it is spent | |
-/// | [`CLAIM_SECONDS`] without `acquire` or `commit` | gives it back | |
+/// | [`CLAIM_SECONDS`] without `acquire` or `commit` | gives it back, unless it is spent | |
 /// | the end of a lease | gives it back, unless it is spent | |
 #[async_trait]
 pub trait LinkStore: Send + Sync {
@@ -129,7 +132,7 @@ pub trait LinkStore: Send + Sync {
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError>;
 
     /// Whether this lease may download now. One that was released holds a use again, if one is left; else it is
-    /// [`LeaseState::Gone`].
+    /// [`LeaseState::Gone`]. One that holds a use holds it for [`CLAIM_SECONDS`] from `now`, and never shorter than before.
     ///
     /// # Errors
     /// An error lets nobody in.
@@ -152,7 +155,7 @@ pub trait LinkStore: Send + Sync {
     /// error.
     ///
     /// # Errors
-    /// On an error the use comes back when the lease ends.
+    /// On an error the use comes back by [`CLAIM_SECONDS`].
     async fn release(&self, lease: Lease) -> Result<(), StoreError>;
 
     /// Ends a link and all its leases.

@@ -1,10 +1,11 @@
 //! Stores that are full, and that nobody reaches.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use http::Method;
 use secure_download_links::{
     Lease, LeaseState, LinkId, LinkStore, MemoryLinkStore, MintError, NewLink, RETURNED_LEASES, StoreError,
@@ -76,20 +77,29 @@ async fn a_store_that_is_down_lets_nobody_in() {
     assert!(site.text.limited.lock().expect("not poisoned").is_empty(), "nothing was delivered");
 }
 
-/// A store whose first answers to `mint` and `reserve` are lost.
+/// A store whose next answers to `mint`, `reserve` and `acquire` are lost: the connection fails, or is silent.
 struct Deaf {
     inner: MemoryLinkStore,
     lost: AtomicUsize,
+    silent: AtomicBool,
     minted: Mutex<Vec<LinkId>>,
 }
 
 impl Deaf {
     fn new(lost: usize) -> Arc<Self> {
-        Arc::new(Self { inner: MemoryLinkStore::new(100), lost: lost.into(), minted: Mutex::default() })
+        Arc::new(Self {
+            inner: MemoryLinkStore::new(100),
+            lost: lost.into(),
+            silent: false.into(),
+            minted: Mutex::default(),
+        })
     }
 
-    fn heard<T>(&self, answer: T) -> Result<T, StoreError> {
+    async fn heard<T>(&self, answer: T) -> Result<T, StoreError> {
         let lost = self.lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if lost.is_ok() && self.silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         if lost.is_ok() { down() } else { Ok(answer) }
     }
 }
@@ -99,14 +109,15 @@ impl LinkStore for Deaf {
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError> {
         self.minted.lock().expect("not poisoned").push(link.id);
         self.inner.mint(link, now).await?;
-        self.heard(())
+        self.heard(()).await
     }
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
         let taken = self.inner.reserve(lease, ends, now).await?;
-        self.heard(taken)
+        self.heard(taken).await
     }
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
-        self.inner.acquire(lease, now).await
+        let state = self.inner.acquire(lease, now).await?;
+        self.heard(state).await
     }
     async fn look(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
         self.inner.look(lease, now).await
@@ -136,6 +147,47 @@ async fn a_use_whose_answer_was_lost_comes_back_at_once() {
     let mine = site.redeem_once_given_back(&token).await;
     assert_eq!(seen(&site.get(&token, &mine).await), SERVED);
     assert!(site.redeem(&token).await.is_none(), "it was given back once");
+}
+
+/// The answer to the request for the file is lost, and the client gives up.
+#[tokio::test]
+async fn a_download_whose_answer_was_lost_gives_its_use_back() {
+    let store = Deaf::new(0);
+    let text = Text::default();
+    let site = site_with(Arc::clone(&store), text.clone(), text);
+    let token = site.mint(one_time()).await;
+    let mine = site.redeem(&token).await.expect("a use");
+    store.lost.store(1, Ordering::Relaxed);
+    assert_eq!(site.get(&token, &mine).await.0, 503);
+    let other = site.redeem_once_given_back(&token).await;
+    assert_eq!(site.get(&token, &mine).await.0, 404, "another was quicker");
+
+    // A download that has begun keeps its use, whatever becomes of a request beside it.
+    assert_eq!(seen(&site.get(&token, &other).await), SERVED);
+    store.lost.store(1, Ordering::Relaxed);
+    assert_eq!(site.get(&token, &other).await.0, 503);
+    for _ in 0..100 {
+        assert!(site.redeem(&token).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(seen(&site.get(&token, &other).await), SERVED);
+}
+
+/// A client closes its connection while the store is asked.
+#[tokio::test]
+async fn a_request_that_ends_while_the_store_is_asked_gives_its_use_back() {
+    let store = Deaf::new(0);
+    store.silent.store(true, Ordering::Relaxed);
+    let text = Text::default();
+    let site = site_with(Arc::clone(&store), text.clone(), text);
+    let token = site.mint(one_time()).await;
+    store.lost.store(1, Ordering::Relaxed);
+    assert!(site.redeem(&token).now_or_never().is_none(), "it waits");
+    let mine = site.redeem_once_given_back(&token).await;
+    store.lost.store(1, Ordering::Relaxed);
+    assert!(site.get(&token, &mine).now_or_never().is_none(), "it waits");
+    let other = site.redeem_once_given_back(&token).await;
+    assert_eq!(seen(&site.get(&token, &other).await), SERVED);
 }
 
 #[tokio::test]

@@ -68,9 +68,14 @@ fn give_back(at: &Transaction<'_>, link: LinkId, uses: i64) -> rusqlite::Result<
     Ok(())
 }
 
-fn set(at: &Transaction<'_>, lease: Lease, state: &str) -> rusqlite::Result<()> {
-    at.prepare_cached("UPDATE leases SET state = ?, due = ends WHERE id = ?")?
-        .execute(params![state, lease.lease.as_bytes()])?;
+/// A lease holds its use until then, and never shorter than before; a spent one until its end.
+fn set(at: &Transaction<'_>, lease: Lease, state: &str, until: i64) -> rusqlite::Result<()> {
+    at.prepare_cached(
+        "UPDATE leases SET state = ?1,
+            due = min(ends, iif(?1 = 'committed', ends, iif(state = 'released', ?2, max(due, ?2))))
+         WHERE id = ?3",
+    )?
+    .execute(params![state, until, lease.lease.as_bytes()])?;
     Ok(())
 }
 
@@ -99,11 +104,11 @@ fn visit(
         "released" if left == 0 => return Ok(LeaseState::Gone),
         _ => {}
     }
-    if let Some(claimed) = claimed.filter(|claimed| *claimed != state) {
+    if let Some(claimed) = claimed {
         if state == "released" {
             take(at, lease.link)?;
         }
-        set(at, lease, claimed)?;
+        set(at, lease, claimed, now.saturating_add(time(CLAIM_SECONDS)))?;
     }
     Ok(LeaseState::Held)
 }

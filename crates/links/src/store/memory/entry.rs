@@ -87,7 +87,7 @@ impl Entry {
     pub(super) fn acquire(&mut self, lease: LinkId, now: u64) -> LeaseState {
         let found = self.look(lease, now);
         if found == LeaseState::Held {
-            self.claim(lease, State::Holding);
+            self.claim(lease, State::Holding, now.saturating_add(CLAIM_SECONDS));
         }
         found
     }
@@ -111,7 +111,7 @@ impl Entry {
     pub(super) fn commit(&mut self, lease: LinkId, now: u64) -> bool {
         let found = self.look(lease, now);
         if found == LeaseState::Held {
-            self.claim(lease, State::Spent);
+            self.claim(lease, State::Spent, u64::MAX);
         }
         found != LeaseState::Gone
     }
@@ -143,11 +143,14 @@ impl Entry {
         }
     }
 
-    /// Its holder came: it keeps its use until its end. One that was given back takes one again.
-    fn claim(&mut self, lease: LinkId, state: State) {
+    /// Its holder came: it keeps its use until then, or until its end. One that was given back takes one again.
+    fn claim(&mut self, lease: LinkId, state: State, until: u64) {
         let Some(held) = self.leases.get(&lease).copied() else { return };
-        if held.state != State::Returned || self.take() {
-            self.put(lease, Held { state, due: held.ends, ..held });
+        let due = held.ends.min(until);
+        if held.state != State::Returned {
+            self.put(lease, Held { state, due: held.due.max(due), ..held });
+        } else if self.take() {
+            self.put(lease, Held { state, due, ..held });
         }
     }
 

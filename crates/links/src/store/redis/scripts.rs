@@ -96,10 +96,10 @@ local function state(id, now)
   if s == 'r' and left() == 0 then return 'g' end
   return 'h', ends
 end
-local function claim(id, ends, to)
+local function claim(id, ends, to, at)
   if not ends then return end
-  if lease(id) == 'r' then take() end
-  put(id, to, ends, ends)
+  if lease(id) == 'r' then take() else at = math.max(at, redis.call('ZSCORE', due, id)) end
+  put(id, to, ends, math.min(ends, at))
 end
 ";
 
@@ -138,7 +138,7 @@ return 1
 
 const ACQUIRE: &str = r"
 local found, ends = state(ARGV[1], tonumber(ARGV[2]))
-if found == 'h' then claim(ARGV[1], ends, 'h') end
+if found == 'h' then claim(ARGV[1], ends, 'h', ARGV[2] + CLAIM) end
 return found
 ";
 
@@ -148,7 +148,7 @@ return (state(ARGV[1], tonumber(ARGV[2])))
 
 const COMMIT: &str = r"
 local found, ends = state(ARGV[1], tonumber(ARGV[2]))
-if found == 'h' then claim(ARGV[1], ends, 's') end
+if found == 'h' then claim(ARGV[1], ends, 's', ends) end
 return found ~= 'g' and 1 or 0
 ";
 
