@@ -25,6 +25,10 @@ pub const RETURNED_LEASES: usize = 32;
 /// later.
 pub const KEPT_SECONDS: u64 = 300;
 
+/// A store settles, forgets or revokes so many leases or links in one step at most. What more there is to do is another step, and
+/// other requests come between.
+pub(crate) const BATCH: usize = 256;
+
 /// A link to be remembered.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -79,7 +83,7 @@ pub enum LeaseState {
     Gone,
 }
 
-/// Remembers links. Every method is one atomic step: of any number of simultaneous redemptions, over any number of
+/// Remembers links. Every redemption is one atomic step: of any number of simultaneous redemptions, over any number of
 /// processes, exactly as many succeed as there are uses.
 ///
 /// A link that the store does not know counts as spent. So a store that forgets, however it comes to that, never
@@ -98,7 +102,8 @@ pub enum LeaseState {
 /// - A link without a number of uses needs no leases: the signed cookie says when each ends. The store keeps the link until the
 ///   latest end that `reserve` was given. Until then every lease of it is [`LeaseState::Held`].
 /// - Of the leases of one link that gave their uses back the store keeps a bounded number, the [`RETURNED_LEASES`] that end
-///   last or more. So each step takes as long after 20,000 redemptions as after 200. A lease that holds a use, or has spent
+///   last or more. So each step takes as long after 20,000 redemptions as after 200. Where very many leases end at once, a store
+///   ends some hundred with each `reserve`, and more only while no use is left, in steps that let other requests between. A lease that holds a use, or has spent
 ///   it, is never forgotten before its end.
 ///
 /// `secure_download_conformance::link_store::check` (feature `links`) tries a store of your own; the guide on one-time links
@@ -164,7 +169,7 @@ pub trait LinkStore: Send + Sync {
     /// On an error the link may still be good.
     async fn revoke(&self, link: LinkId) -> Result<(), StoreError>;
 
-    /// Ends all links of a record and their leases.
+    /// Ends all links of a record and their leases. It may take several steps, where a record has very many links.
     ///
     /// # Errors
     /// On an error some of the links may still be good.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use http::Method;
 use secure_download_links::{
-    Lease, LeaseState, LinkId, LinkStore, MemoryLinkStore, MintError, NewLink, RETURNED_LEASES, StoreError,
-    StoredLink,
+    CLAIM_SECONDS, Lease, LeaseState, LinkId, LinkStore, MemoryLinkStore, MintError, NewLink,
+    RETURNED_LEASES, StoreError, StoredLink,
 };
 
 use super::{SERVED, Text, one_time, read, seen, site_with, with};
@@ -236,6 +236,50 @@ async fn redeemed_links_count_until_they_are_forgotten() {
         site.pass(597);
         site.mint(one_time()).await;
         assert!(site.links.mint(one_time()).await.is_err(), "two leases have not ended");
+    }
+}
+
+/// Very many leases of one link end at once, and very many links are revoked. Other requests come between.
+#[tokio::test]
+async fn no_step_keeps_other_links_waiting() {
+    const MANY: u16 = 5000;
+    let store = MemoryLinkStore::new(10_000);
+    let id = |number: u16| LinkId::from_bytes((u128::from(number) + 1).to_be_bytes());
+    let (link, now) = (id(0), 1000);
+    let lease = |number| Lease { link, lease: id(number) };
+    store.mint(StoredLink::new(link, "record", Some(u32::from(MANY)), 9000), now).await.expect("minted");
+    for number in 0..MANY {
+        assert!(store.reserve(lease(number), 5000, now).await.expect("answers"));
+    }
+    let late = now + CLAIM_SECONDS;
+    assert!(store.reserve(lease(MANY), 5000, late).await.expect("answers"), "uses came back");
+    assert!(store.leases() > usize::from(MANY) - 500, "one step settled all: {} are left", store.leases());
+    assert!(store.commit(lease(MANY), late).await.expect("answers"));
+    let mut number = MANY + 1;
+    while store.reserve(lease(number), 5000, late).await.expect("answers") {
+        assert!(store.commit(lease(number), late).await.expect("answers"));
+        number += 1;
+    }
+    // All have spent their uses, and end at once.
+    let mut steps = 0;
+    let mut reserve = store.reserve(lease(0), 6000, 5000);
+    while reserve.as_mut().now_or_never().is_none() {
+        steps += 1;
+    }
+    assert!(steps >= usize::from(MANY) / 500, "{steps}");
+
+    for number in 1..=MANY {
+        store.mint(StoredLink::new(id(number), "record", Some(1), 9000), now).await.expect("minted");
+    }
+    let mut steps = 0;
+    let mut revoke = store.revoke_record("record");
+    while revoke.as_mut().now_or_never().is_none() {
+        steps += 1;
+    }
+    assert!(steps >= usize::from(MANY) / 500, "{steps}");
+    for number in 0..=MANY {
+        let lease = Lease { link: id(number), lease: link };
+        assert!(!store.reserve(lease, 6000, now).await.expect("answers"), "revoked");
     }
 }
 

@@ -12,7 +12,7 @@ use redis::{RedisResult, Script, ScriptInvocation};
 
 use self::address::Address;
 use self::connection::{Connection, Tries};
-use self::scripts::Scripts;
+use self::scripts::{MORE, Scripts};
 use super::{Lease, LeaseState, LinkStore, StoreError, StoredLink};
 use crate::LinkId;
 
@@ -130,6 +130,16 @@ impl RedisLinkStore {
         self.connection.run(script, tries).await.map_err(unavailable)
     }
 
+    /// Runs a script until it has done all there is to do.
+    async fn finish(&self, script: &ScriptInvocation<'_>) -> Result<u8, StoreError> {
+        loop {
+            let answer = self.run(script, Tries::Twice).await?;
+            if answer != MORE {
+                return Ok(answer);
+            }
+        }
+    }
+
     async fn lease_state(&self, script: &Script, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
         let state: String = self.run(self.of_lease(script, lease).arg(now), Tries::Twice).await?;
         Ok(match state.as_str() {
@@ -158,7 +168,7 @@ impl LinkStore for RedisLinkStore {
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
         let mut script = self.of_lease(&self.scripts.reserve, lease);
-        self.run(script.arg(now).arg(ends), Tries::Twice).await
+        Ok(self.finish(script.arg(now).arg(ends)).await? == 1)
     }
 
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
@@ -183,7 +193,7 @@ impl LinkStore for RedisLinkStore {
 
     async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
         let mut script = self.scripts.revoke_record.key(self.key("record", record));
-        self.run::<()>(script.arg(self.key("link", "")), Tries::Twice).await
+        self.finish(script.arg(self.key("link", ""))).await.map(|_| ())
     }
 }
 

@@ -8,11 +8,17 @@
 //! The indices are sorted sets, of a record's and of an issuer's links by the second until which they are kept. They are kept for
 //! `KEPT` seconds past their ends, so that the application's clock decides and not the server's.
 //!
+//! A script settles, forgets or revokes `BATCH` leases or links at most, since the server does nothing else meanwhile. It answers
+//! [`MORE`] where there is more to do before an answer, and the store runs it again.
+//!
 //! Only commands of Redis 6.2 and earlier. What can fail comes before what takes a use: a script that dies is not undone.
 
 use redis::Script;
 
-use crate::store::{CLAIM_SECONDS, KEPT_SECONDS, RETURNED_LEASES};
+use crate::store::{BATCH, CLAIM_SECONDS, KEPT_SECONDS, RETURNED_LEASES};
+
+/// The answer of a script that is to be run again.
+pub(super) const MORE: u8 = 2;
 
 /// What all scripts share. `until` keeps a key for as long as the highest score in it says; `keep` the keys of one link.
 const INDICES: &str = r"
@@ -27,7 +33,11 @@ local function forget(link)
   if r then redis.call('ZREM', r, id) end
   if i then redis.call('ZREM', i, id) end
   local base = string.sub(link, 1, -38)
-  redis.call('DEL', link, base .. 'due:' .. id, base .. 'back:' .. id)
+  redis.call('UNLINK', link, base .. 'due:' .. id, base .. 'back:' .. id)
+end
+local function prune(index, now)
+  local over = math.min(redis.call('ZCOUNT', index, '-inf', now), BATCH)
+  if over > 0 then redis.call('ZREMRANGEBYRANK', index, 0, over - 1) end
 end
 ";
 
@@ -66,12 +76,15 @@ local function put(id, state, ends, at)
   redis.call('HSET', link, id, state .. string.format('%d', ends))
   if state == 'r' and redis.call('ZCARD', back) > RETURNED then drop(redis.call('ZRANGE', back, 0, 0)[1]) end
 end
-local function settle(now)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now)) do
-    local s, ends = lease(id)
-    if s == 'n' or s == 'h' then give() end
-    if s and now < ends then put(id, 'r', ends, ends) else drop(id) end
-  end
+local function settle(id, now)
+  local s, ends = lease(id)
+  if s == 'n' or s == 'h' then give() end
+  if s and now < ends then put(id, 'r', ends, ends) else drop(id) end
+end
+local function settle_some(now)
+  local some = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, BATCH)
+  for _, id in ipairs(some) do settle(id, now) end
+  return #some == BATCH
 end
 local function keep(ends)
   local k = number(link, 'k')
@@ -108,9 +121,9 @@ local link, record, issuer = KEYS[1], KEYS[2], KEYS[3]
 local uses, expires, now, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local id, last = string.sub(link, -32), string.format('%d', expires + KEPT)
 if redis.call('EXISTS', link) == 1 then return 1 end
-redis.call('ZREMRANGEBYSCORE', issuer, '-inf', now)
-redis.call('ZREMRANGEBYSCORE', record, '-inf', now)
-if redis.call('ZCARD', issuer) >= most then return 0 end
+prune(issuer, now)
+prune(record, now)
+if redis.call('ZCOUNT', issuer, '(' .. now, '+inf') >= most then return 0 end
 redis.call('ZADD', issuer, last, id)
 until_last(issuer)
 redis.call('ZADD', record, last, id)
@@ -125,10 +138,13 @@ const RESERVE: &str = r"
 local id, now, ends = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local e = number(link, 'e')
 if not e then return 0 end
-settle(now)
+local own = redis.call('ZSCORE', due, id)
+if own and tonumber(own) <= now then settle(id, now) end
+local more = settle_some(now)
 local s = lease(id)
 if s and s ~= 'r' then return 1 end
-if now >= e or left() == 0 then return 0 end
+if now >= e then return 0 end
+if left() == 0 then return more and MORE or 0 end
 keep(ends)
 if not left() then return 1 end
 put(id, 'n', ends, math.min(ends, now + CLAIM))
@@ -167,9 +183,11 @@ return 1
 ";
 
 const REVOKE_RECORD: &str = r"
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do forget(ARGV[1] .. id) end
-redis.call('DEL', KEYS[1])
-return 1
+local some = redis.call('ZRANGE', KEYS[1], 0, BATCH - 1)
+for _, id in ipairs(some) do forget(ARGV[1] .. id) end
+if #some == 0 then return 1 end
+redis.call('ZREM', KEYS[1], unpack(some))
+return #some == BATCH and MORE or 1
 ";
 
 /// One script for each step.
@@ -187,7 +205,8 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         let numbers = format!(
-            "local KEPT, CLAIM, RETURNED = {KEPT_SECONDS}, {CLAIM_SECONDS}, {RETURNED_LEASES}\n{INDICES}"
+            "local KEPT, CLAIM, RETURNED = {KEPT_SECONDS}, {CLAIM_SECONDS}, {RETURNED_LEASES}\n\
+             local BATCH, MORE = {BATCH}, {MORE}\n{INDICES}"
         );
         let plain = |text: &str| Script::new(&format!("{numbers}{text}"));
         let of_lease = |text: &str| Script::new(&format!("{numbers}{LEASES}{text}"));
