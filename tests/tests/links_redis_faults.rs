@@ -1,6 +1,7 @@
 //! Links on Redis whose connection is closed, silent or late: each use is won once, and none is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
@@ -63,6 +64,32 @@ async fn a_connection_that_was_closed_while_idle_costs_no_request() {
     let token = links.mint(one_time()).await.expect("minted over a new connection");
     server.restart().await;
     assert!(links.redeem(&token).await.expect("answers").is_none(), "it was forgotten");
+}
+
+/// An application's own way to connect has a fault, which shows at one connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_panics_costs_its_connection_alone() {
+    let server = RedisServer::start().await;
+    let proxy = FaultProxy::start(server.address()).await.expect("a proxy");
+    let client = redis::Client::open(format!("redis://{}/", proxy.address())).expect("a URL");
+    for at_once in [true, false] {
+        let (client, count) = (client.clone(), Arc::new(AtomicUsize::new(0)));
+        let connect = move || {
+            let panics = count.fetch_add(1, Ordering::Relaxed) == 1;
+            assert!(!(panics && at_once), "a fault of the application's");
+            let client = client.clone();
+            async move {
+                assert!(!panics, "a fault of the application's");
+                client.get_multiplexed_async_connection().await
+            }
+        };
+        let links = links_on(RedisLinkStore::connect_with(connect).await.expect("connected"));
+        let token = links.mint(one_time()).await.expect("minted");
+        proxy.harm_next(Fault::DropBefore);
+        let error = links.redeem(&token).await.expect_err("the second connection is not made");
+        assert_eq!(error.to_string(), "the link store is unavailable");
+        assert!(links.redeem(&token).await.expect("over the third connection").is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
