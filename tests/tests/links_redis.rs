@@ -167,6 +167,32 @@ async fn a_link_keeps_few_leases_and_takes_few_commands() {
     }
 }
 
+/// Keys as the first version wrote them: the index of a record was a set, of the keys of its links.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_an_earlier_version_are_spent_and_in_nobodys_way() {
+    let server = RedisServer::start().await;
+    let links = links_at(&server.url()).await;
+    let token = mint(&links).await;
+    let id = links.look(&token).expect("good").id();
+    let mut commands = commands(&server).await;
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut commands).await.expect("flushed");
+    let (link, record) =
+        (format!("secure-download:{{links}}:link:{id}"), "secure-download:{links}:record:record");
+    let fields = [("l", "1"), ("e", "9999999999"), ("r", record)];
+    let _: () = commands.hset_multiple(&link, &fields).await.expect("stored");
+    let _: () = commands.sadd(record, &link).await.expect("stored");
+    let of_issuer = commands.sadd("secure-download:{links}:issuer:", id.to_string());
+    let _: () = of_issuer.await.expect("stored");
+
+    assert!(links.redeem(&token).await.expect("answers").is_none(), "it is spent");
+    let fresh = mint(&links).await;
+    assert!(links.redeem(&fresh).await.expect("answers").is_some());
+    let fresh = mint(&links).await;
+    links.revoke(id).await.expect("revoked");
+    links.revoke_record("record").await.expect("revoked");
+    assert!(links.redeem(&fresh).await.expect("answers").is_none());
+}
+
 /// The most commands that a script has run, on average, since the last time this was asked.
 async fn commands_in_a_script(commands: &mut redis::aio::MultiplexedConnection) -> u64 {
     let mut info = redis::cmd("INFO");

@@ -16,6 +16,9 @@ use self::scripts::{MORE, Scripts};
 use super::{Lease, LeaseState, LinkStore, StoreError, StoredLink};
 use crate::LinkId;
 
+/// What the keys hold. Another layout gets another name: a script meets no key of an earlier version, which ends by itself.
+const LAYOUT: &str = "v2";
+
 /// Keeps links on a Redis or Valkey server (Redis 6.2 or later), or one that speaks its protocol.
 ///
 /// Minting writes the uses that are left, and what is absent is spent: an entry that was flushed, evicted or lost
@@ -112,7 +115,7 @@ impl RedisLinkStore {
 
     /// The key of `what`. The braces put all keys into one slot of a cluster.
     fn key(&self, kind: &str, what: impl std::fmt::Display) -> String {
-        format!("{}{{links}}:{kind}:{what}", self.prefix)
+        format!("{}{{links}}:{LAYOUT}:{kind}:{what}", self.prefix)
     }
 
     fn of_lease<'a>(&self, script: &'a Script, lease: Lease) -> ScriptInvocation<'a> {
