@@ -103,7 +103,8 @@ pub enum LeaseState {
 ///   latest end that `reserve` was given. Until then every lease of it is [`LeaseState::Held`].
 /// - Of the leases of one link that gave their uses back the store keeps a bounded number, the [`RETURNED_LEASES`] that end
 ///   last or more. So each step takes as long after 20,000 redemptions as after 200. Where very many leases end at once, a store
-///   ends some hundred with each `reserve`, and more only while no use is left, in steps that let other requests between. A lease that holds a use, or has spent
+///   ends some hundred with each `reserve`, and more only while no use is left, in steps that let other requests between. A lease that
+///   holds a use, or has spent
 ///   it, is never forgotten before its end.
 ///
 /// `secure_download_conformance::link_store::check` (feature `links`) tries a store of your own; the guide on one-time links

@@ -2,7 +2,8 @@
 //!
 //! A link is three keys in one slot. `link` is a hash: `l` uses left (absent: unlimited), `e` expiry, `k` the latest end of
 //! a lease, `x` the second at which Redis forgets its keys, `r` the index of its record, `i` the index of its issuer, and a
-//! field for each lease: one letter for its state and when it ends. `due` is a sorted set of its leases by the second at which a use comes back or a lease ends; `back` one of
+//! field for each lease: one letter for its state and when it ends. `due` is a sorted set of its leases by the second at which a use
+//! comes back or a lease ends; `back` one of
 //! the leases that gave their uses back. States: `n`ew (no request has come with the lease), `h`eld, `s`pent, `r`eturned.
 //!
 //! The indices are sorted sets, of a record's and of an issuer's links by the second until which they are kept. They are kept for
