@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::AsyncCommands as _;
 use secure_download::links::{
-    Lease, LeaseState, LinkId, LinkKey, LinkSigner, LinkStore as _, Links, NewLink, RedisLinkStore,
-    StoredLink,
+    CLAIM_SECONDS, Lease, LeaseState, LinkId, LinkKey, LinkSigner, LinkStore as _, Links, NewLink,
+    RedisLinkStore, StoredLink,
 };
 use system_tests::RedisServer;
 
@@ -165,4 +165,87 @@ async fn a_link_keeps_few_leases_and_takes_few_commands() {
         // One that gave its use back long ago is dropped for each that gives it back now.
         assert!(many_calls <= few_calls + 5, "{uses:?}: {seen:?}");
     }
+}
+
+/// Keys as the first version wrote them: the index of a record was a set, of the keys of its links.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_an_earlier_version_are_spent_and_in_nobodys_way() {
+    let server = RedisServer::start().await;
+    let links = links_at(&server.url()).await;
+    let token = mint(&links).await;
+    let id = links.look(&token).expect("good").id();
+    let mut commands = commands(&server).await;
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut commands).await.expect("flushed");
+    let (link, record) =
+        (format!("secure-download:{{links}}:link:{id}"), "secure-download:{links}:record:record");
+    let fields = [("l", "1"), ("e", "9999999999"), ("r", record)];
+    let _: () = commands.hset_multiple(&link, &fields).await.expect("stored");
+    let _: () = commands.sadd(record, &link).await.expect("stored");
+    let of_issuer = commands.sadd("secure-download:{links}:issuer:", id.to_string());
+    let _: () = of_issuer.await.expect("stored");
+
+    assert!(links.redeem(&token).await.expect("answers").is_none(), "it is spent");
+    let fresh = mint(&links).await;
+    assert!(links.redeem(&fresh).await.expect("answers").is_some());
+    let fresh = mint(&links).await;
+    links.revoke(id).await.expect("revoked");
+    links.revoke_record("record").await.expect("revoked");
+    assert!(links.redeem(&fresh).await.expect("answers").is_none());
+}
+
+/// The most commands that a script has run, on average, since the last time this was asked.
+async fn commands_in_a_script(commands: &mut redis::aio::MultiplexedConnection) -> u64 {
+    let mut info = redis::cmd("INFO");
+    let info: String = info.arg("commandstats").query_async(&mut *commands).await.expect("statistics");
+    let calls = |line: &str| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok();
+    let scripts = info.lines().filter(|line| line.starts_with("cmdstat_eval")).filter_map(calls).sum::<u64>();
+    let all = info.lines().filter_map(calls).sum::<u64>();
+    let _: () = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut *commands).await.expect("reset");
+    (all - scripts) / scripts.max(1)
+}
+
+/// Very many leases of one link end at once, and very many links are revoked. Other requests come between.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_script_keeps_other_links_waiting() {
+    const MANY: u16 = 5000;
+    // Each of the 256 leases or links that one script may end takes 15 commands at most.
+    const MOST: u64 = 3900;
+    let server = RedisServer::start().await;
+    let store = RedisLinkStore::connect(&server.url()).await.expect("connected");
+    let mut commands = commands(&server).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let id = |number: u16| LinkId::from_bytes((u128::from(number) + 1).to_be_bytes());
+    let link = id(0);
+    let lease = |number| Lease { link, lease: id(number) };
+    let minted = StoredLink::new(link, "record", Some(u32::from(MANY)), now + 3600);
+    store.mint(minted, now).await.expect("minted");
+    for number in 0..MANY {
+        assert!(store.reserve(lease(number), now + 600, now).await.expect("answers"));
+    }
+    commands_in_a_script(&mut commands).await;
+    let late = now + CLAIM_SECONDS;
+    assert!(store.reserve(lease(MANY), now + 600, late).await.expect("answers"), "uses came back");
+    let seen = commands_in_a_script(&mut commands).await;
+    assert!((500..MOST).contains(&seen), "{seen}");
+    assert!(store.commit(lease(MANY), late).await.expect("answers"));
+    let mut number = MANY + 1;
+    while store.reserve(lease(number), now + 600, late).await.expect("answers") {
+        assert!(store.commit(lease(number), late).await.expect("answers"));
+        number += 1;
+    }
+    commands_in_a_script(&mut commands).await;
+    // All have spent their uses, and end at once.
+    let before = LinkId::from_bytes([9; 16]);
+    assert!(!store.reserve(Lease { link, lease: before }, now + 1200, now + 600).await.expect("answers"));
+    let seen = commands_in_a_script(&mut commands).await;
+    assert!((500..MOST).contains(&seen), "{seen}");
+    for number in 1..=MANY {
+        store.mint(StoredLink::new(id(number), "record", Some(1), now + 3600), now).await.expect("minted");
+    }
+    commands_in_a_script(&mut commands).await;
+    store.revoke_record("record").await.expect("revoked");
+    let seen = commands_in_a_script(&mut commands).await;
+    assert!((500..MOST).contains(&seen), "{seen}");
+    let links: Vec<String> = commands.keys("*").await.expect("keys");
+    assert!(links.iter().all(|key| key.contains(":issuer:")), "{} keys are left", links.len());
 }

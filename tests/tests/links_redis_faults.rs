@@ -1,9 +1,13 @@
 //! Links on Redis whose connection is closed, silent or late: each use is won once, and none is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
+use http::HeaderMap;
+use http::header::{COOKIE, SET_COOKIE};
+use secure_download::UsageLimit;
 use secure_download::links::{
     CLAIM_SECONDS, Lease, LinkId, LinkKey, LinkSigner, LinkStore, Links, NewLink, RedisLinkStore, StoredLink,
 };
@@ -62,6 +66,32 @@ async fn a_connection_that_was_closed_while_idle_costs_no_request() {
     assert!(links.redeem(&token).await.expect("answers").is_none(), "it was forgotten");
 }
 
+/// An application's own way to connect has a fault, which shows at one connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_panics_costs_its_connection_alone() {
+    let server = RedisServer::start().await;
+    let proxy = FaultProxy::start(server.address()).await.expect("a proxy");
+    let client = redis::Client::open(format!("redis://{}/", proxy.address())).expect("a URL");
+    for at_once in [true, false] {
+        let (client, count) = (client.clone(), Arc::new(AtomicUsize::new(0)));
+        let connect = move || {
+            let panics = count.fetch_add(1, Ordering::Relaxed) == 1;
+            assert!(!(panics && at_once), "a fault of the application's");
+            let client = client.clone();
+            async move {
+                assert!(!panics, "a fault of the application's");
+                client.get_multiplexed_async_connection().await
+            }
+        };
+        let links = links_on(RedisLinkStore::connect_with(connect).await.expect("connected"));
+        let token = links.mint(one_time()).await.expect("minted");
+        proxy.harm_next(Fault::DropBefore);
+        let error = links.redeem(&token).await.expect_err("the second connection is not made");
+        assert_eq!(error.to_string(), "the link store is unavailable");
+        assert!(links.redeem(&token).await.expect("over the third connection").is_some());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_use_whose_answer_was_lost_is_not_gone() {
     let (server, proxy, store) = harmed().await;
@@ -80,6 +110,23 @@ async fn a_use_whose_answer_was_lost_is_not_gone() {
         }
         assert!(direct.redeem(&token).await.expect("answers").is_none(), "{fault:?}: a second winner");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_whose_answer_was_lost_is_not_gone() {
+    let (server, proxy, store) = harmed().await;
+    let direct = links_on(connect(&server.url()).await);
+    let cut = links_on(store);
+    let token = direct.mint(one_time()).await.expect("minted");
+    let redeemed = direct.redeem(&token).await.expect("answers").expect("a use");
+    let mut headers = HeaderMap::new();
+    headers.insert(COOKIE, redeemed.into_response("/file", false).headers()[SET_COOKIE].clone());
+    let bearer = cut.bearer(&token, &headers);
+    assert!(bearer.is_some());
+    proxy.harm_all(Some(Fault::DropAfter));
+    assert!(UsageLimit::reserve(&cut, &bearer, &()).await.is_err());
+    proxy.harm_all(None);
+    redeemed_soon(&direct, &token).await;
 }
 
 async fn redeemed_soon(links: &Links, token: &str) {

@@ -10,7 +10,7 @@ use secure_download_links::{Lease, LeaseState, LinkId, LinkStore, MemoryLinkStor
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory() {
-    link_store::check(Arc::new(MemoryLinkStore::new(1000))).await;
+    link_store::check(Arc::new(MemoryLinkStore::new(2000))).await;
 }
 
 /// A careful store, or one that breaks a law.
@@ -48,19 +48,21 @@ enum Fault {
     RevokesWhateverTheCase,
     ForgetsTheLinkOfALease,
     WaitsForEver,
+    WaitsForDelivery,
     TakesTwiceForOneLease,
     RefusesOneLeaseTwice,
     CountsNoIssuers,
     CountsIssuersAsOne,
     KeepsEveryLease,
     ForgetsHolders,
+    RevokesTheFirst,
 }
 
 impl Careless {
     fn new(fault: Fault) -> Self {
         Self {
             fault,
-            inner: MemoryLinkStore::new(1000),
+            inner: MemoryLinkStore::new(2000),
             left: Mutex::default(),
             records: Mutex::default(),
             leases: Mutex::default(),
@@ -140,7 +142,7 @@ impl LinkStore for Careless {
         }
         let taken = self.inner.reserve(lease, ends, now).await?;
         if self.fault == Fault::WaitsForEver {
-            self.inner.acquire(lease, now).await?;
+            self.inner.acquire(lease, ends - 1).await?;
         }
         if taken {
             self.leases.lock().expect("not poisoned").insert(lease.lease, (lease.link, ends));
@@ -157,6 +159,11 @@ impl LinkStore for Careless {
             Fault::AcquiresInTwoSteps => {
                 let found = self.found(lease, now).await?;
                 self.inner.acquire(lease, now).await.map(|_| found)
+            }
+            Fault::WaitsForDelivery => {
+                let known = self.leases.lock().expect("not poisoned").get(&lease.lease).copied();
+                let last = known.map_or(now, |(_, ends)| ends - 1);
+                self.inner.acquire(lease, now.max(last)).await
             }
             Fault::ForgetsTheLinkOfALease => {
                 let known = self.leases.lock().expect("not poisoned").get(&lease.lease).copied();
@@ -226,7 +233,8 @@ impl LinkStore for Careless {
             _ => found == record,
         };
         let records = self.records.lock().expect("not poisoned").clone();
-        for (link, _) in records.into_iter().filter(|(_, found)| is_meant(found)) {
+        let most = if self.fault == Fault::RevokesTheFirst { 500 } else { usize::MAX };
+        for (link, _) in records.into_iter().filter(|(_, found)| is_meant(found)).take(most) {
             self.inner.revoke(link).await?;
         }
         Ok(())
@@ -255,11 +263,13 @@ async fn each_law_is_broken_by_somebody() {
         (Fault::RevokesWhateverTheCase, Some("what was revoked is gone, and nothing else")),
         (Fault::ForgetsTheLinkOfALease, Some("what is not there is spent")),
         (Fault::WaitsForEver, Some("a lease that does not come back gives its use back")),
+        (Fault::WaitsForDelivery, Some("a lease that does not come back gives its use back")),
         (Fault::TakesTwiceForOneLease, Some("the same lease again is the same redemption")),
         (Fault::RefusesOneLeaseTwice, Some("the same lease again is the same redemption")),
         (Fault::CountsNoIssuers, Some("an issuer at its limit leaves room for others")),
         (Fault::CountsIssuersAsOne, Some("an issuer at its limit leaves room for others")),
         (Fault::KeepsEveryLease, Some("leases that gave their uses back do not pile up")),
+        (Fault::RevokesTheFirst, Some("very many leases and links end as few do")),
         (Fault::ForgetsHolders, Some("leases that gave their uses back do not pile up")),
     ] {
         let verdict = link_store::verify(Arc::new(Careless::new(fault))).await;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use secure_download_core::{Availability, BoxError, Reservation, UsageLimit, Use};
 
 use crate::claims::LinkClaims;
-use crate::links::Links;
+use crate::links::{Links, Unheard};
 use crate::store::{Lease, LeaseState};
 
 /// Who asks, when a client came with a link: not a user, but the holder of a lease. From [`Links::bearer`].
@@ -34,7 +34,10 @@ impl<R: Sync + ?Sized> UsageLimit<Option<LinkBearer>, R> for Links {
     async fn reserve(&self, subject: &Option<LinkBearer>, _: &R) -> Result<Use, BoxError> {
         let Some(bearer) = subject else { return Ok(Use::Spent) };
         for &lease in &bearer.leases {
+            // A lease whose use is spent loses nothing if this is given back.
+            let unheard = Unheard::new(self, lease);
             let state = self.store.acquire(lease, self.now()).await?;
+            unheard.heard();
             if state != LeaseState::Gone {
                 let spent = state == LeaseState::Committed;
                 return Ok(Use::Reserved(Box::new(LeasedUse { links: self.clone(), lease, spent })));

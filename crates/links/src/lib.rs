@@ -91,6 +91,7 @@ pub use self::redeemed::Redeemed;
 #[cfg(feature = "redis")]
 pub use self::store::RedisLinkStore;
 pub use self::store::{
-    CLAIM_SECONDS, Lease, LeaseState, LinkStore, MemoryLinkStore, RETURNED_LEASES, StoreError, StoredLink,
+    CLAIM_SECONDS, KEPT_SECONDS, Lease, LeaseState, LinkStore, MemoryLinkStore, RETURNED_LEASES, StoreError,
+    StoredLink,
 };
 pub use self::token::LinkSigner;

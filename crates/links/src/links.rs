@@ -87,7 +87,8 @@ impl Links {
         self
     }
 
-    /// How many links one issuer may have at one time: what was revoked or has expired does not count, what was redeemed does.
+    /// How many links one issuer may have at one time. A link counts until the store forgets it: when it is revoked, or when it has
+    /// expired and its leases have ended, up to [`KEPT_SECONDS`](crate::KEPT_SECONDS) later.
     /// All links without an issuer count as those of one.
     #[must_use]
     pub fn links_per_issuer(mut self, most: u32) -> Self {
@@ -155,12 +156,10 @@ impl Links {
         let lasts = self.lease.as_secs();
         let lease =
             LeaseClaims { link: claims.id, lease: random()?, ends: now.saturating_add(lasts).min(LATEST) };
-        let reserved = self.store.reserve(lease.as_lease(), lease.ends, now).await;
-        if reserved.is_err() {
-            // The store may have taken it, and the answer was lost.
-            self.give_back(lease.as_lease());
-        }
-        Ok(reserved?.then(|| Redeemed::new(claims, self.signer.lease(&lease), lasts)))
+        let unheard = Unheard::new(self, lease.as_lease());
+        let reserved = self.store.reserve(lease.as_lease(), lease.ends, now).await?;
+        unheard.heard();
+        Ok(reserved.then(|| Redeemed::new(claims, self.signer.lease(&lease), lasts)))
     }
 
     /// Who may download now: the holder of a lease of this token's link. This is the subject to give to a gate with a
@@ -208,8 +207,8 @@ impl Links {
         self.store.revoke_record(record).await
     }
 
-    /// Gives the use of a lease back, in the background. Without a runtime, or if the store stays down, it comes back when the
-    /// lease ends.
+    /// Gives the use of a lease back, in the background. Without a runtime, or if the store stays down, it comes back
+    /// [`CLAIM_SECONDS`](crate::CLAIM_SECONDS) after the store took it.
     pub(crate) fn give_back(&self, lease: Lease) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let store = Arc::clone(&self.store);
@@ -233,6 +232,31 @@ impl Links {
 
     pub(crate) fn now(&self) -> u64 {
         seconds((self.clock)())
+    }
+}
+
+/// A use that the store is asked to take. Until the answer is heard the store may have taken it or not: it is given back when the
+/// store fails, and when the request ends meanwhile.
+pub(crate) struct Unheard<'a> {
+    links: &'a Links,
+    lease: Option<Lease>,
+}
+
+impl<'a> Unheard<'a> {
+    pub(crate) fn new(links: &'a Links, lease: Lease) -> Self {
+        Self { links, lease: Some(lease) }
+    }
+
+    pub(crate) fn heard(mut self) {
+        self.lease = None;
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease {
+            self.links.give_back(lease);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use futures::future::try_join_all;
 use secure_download_links::{Lease, LeaseState, LinkId, RETURNED_LEASES};
 
-use super::{LASTS, Laws, failed};
+use super::{LASTS, Laws, failed, fresh};
 use crate::law::{Verdict, ensure};
 
 /// Redemptions after which a store keeps as much as it ever will, and after which it is asked again.
@@ -45,6 +45,33 @@ impl Laws {
                 .await?;
         }
         self.none_is_left(link, self.now, "all were taken").await
+    }
+
+    /// Very many leases end at once. A store may end some of them in each step, and finds the use that is left behind all.
+    pub(super) async fn many_at_once(&self) -> Verdict {
+        let many = 3 * FEW as u32;
+        let link = self.mint(Some(many)).await?;
+        let spent = (1..many).map(|_| async {
+            let lease = self.lease_until(link, self.now + LASTS, self.now).await?;
+            self.commits(lease, self.now, true, "it holds a use").await
+        });
+        try_join_all(spent).await?;
+        let last = self.lease_until(link, self.now + LASTS + 1, self.now).await?;
+        self.is(last, self.now + LASTS, LeaseState::Held, "it comes late").await?;
+        let end = self.now + LASTS + 1;
+        let again = self.store.reserve(last, end + LASTS, end).await.map_err(failed("reserve"))?;
+        ensure!(again, "{many} leases have ended, the last with a use that was not spent, and none is left");
+        self.is(last, end + LASTS - 1, LeaseState::Held, "it was redeemed again").await?;
+        self.none_is_left(link, end + LASTS - 1, "all others were spent").await?;
+
+        let record = format!("record {}", fresh());
+        let links: Vec<_> = (0..many).map(|_| fresh()).collect();
+        try_join_all(links.iter().map(|link| self.mint_for(*link, &record, Some(1)))).await?;
+        self.store.revoke_record(&record).await.map_err(failed("revoke_record"))?;
+        for link in links {
+            self.none_is_left(link, self.now, "its record was revoked, with all its links").await?;
+        }
+        Ok(())
     }
 
     /// Redeems so often, and gives each use back. Later leases end later.

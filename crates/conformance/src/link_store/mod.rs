@@ -17,6 +17,7 @@
 //! | the same lease again is the same redemption |
 //! | an issuer at its limit leaves room for others |
 //! | leases that gave their uses back do not pile up |
+//! | very many leases and links end as few do |
 //!
 //! A race shows a step that is not atomic only where others come between its parts: a gap of nanoseconds may pass. What
 //! becomes of a use when the connection to the store fails is for [`check_faults`]; a restart is for a test against the store.
@@ -84,6 +85,7 @@ pub async fn verify(store: Arc<dyn LinkStore>) -> Result<(), Broken> {
     docket.note("a lease that does not come back gives its use back", laws.claims().await);
     docket.note("the same lease again is the same redemption", laws.same_lease().await);
     docket.note("an issuer at its limit leaves room for others", laws.issuers().await);
+    docket.note("very many leases and links end as few do", laws.many_at_once().await);
     docket.note("leases that gave their uses back do not pile up", laws.growth().await);
     docket.close()
 }

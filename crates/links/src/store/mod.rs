@@ -14,11 +14,20 @@ pub use self::memory::MemoryLinkStore;
 pub use self::redis::RedisLinkStore;
 use crate::LinkId;
 
-/// A lease that no request has brought back so many seconds after [`LinkStore::reserve`] gives its use back.
+/// A lease gives its use back so many seconds after [`LinkStore::reserve`], or after the latest [`LinkStore::acquire`], unless
+/// [`LinkStore::commit`] has spent it.
 pub const CLAIM_SECONDS: u64 = 60;
 
 /// A store keeps at least so many of the leases of one link that gave their uses back.
 pub const RETURNED_LEASES: usize = 32;
+
+/// A store forgets a link so many seconds after its end, or earlier. Its end is its expiry, or the end of its latest lease if that is
+/// later.
+pub const KEPT_SECONDS: u64 = 300;
+
+/// A store settles, forgets or revokes so many leases or links in one step at most. What more there is to do is another step, and
+/// other requests come between.
+pub(crate) const BATCH: usize = 256;
 
 /// A link to be remembered.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +43,7 @@ pub struct StoredLink<'a> {
     pub expires_at: u64,
     /// The issuer, as the application named it; empty if it did not.
     pub issuer: &'a str,
-    /// The most links of this issuer that the store keeps at one time, expired ones aside.
+    /// The most links of this issuer that the store keeps at one time. A link counts until the store forgets it.
     pub issuer_limit: u32,
 }
 
@@ -74,7 +83,7 @@ pub enum LeaseState {
     Gone,
 }
 
-/// Remembers links. Every method is one atomic step: of any number of simultaneous redemptions, over any number of
+/// Remembers links. Every redemption is one atomic step: of any number of simultaneous redemptions, over any number of
 /// processes, exactly as many succeed as there are uses.
 ///
 /// A link that the store does not know counts as spent. So a store that forgets, however it comes to that, never
@@ -84,13 +93,18 @@ pub enum LeaseState {
 /// - `now` may step back from one call to the next. So whether a lease has ended is told from the `now` of each call:
 ///   [`acquire`](LinkStore::acquire), [`look`](LinkStore::look) and [`commit`](LinkStore::commit) neither end nor forget one.
 ///   [`reserve`](LinkStore::reserve) does.
-/// - A lease that neither `acquire` nor `commit` has seen [`CLAIM_SECONDS`] after its `reserve` counts as released: its use is
-///   left again for the next `reserve`. A client that keeps no cookie so blocks a use for a minute at most.
-/// - A link may be forgotten once it has expired and the last of its leases has ended, better some minutes later.
+/// - A lease that `commit` has not seen [`CLAIM_SECONDS`] after its `reserve`, or after its latest `acquire`, counts as released: its
+///   use is left again for the next `reserve`. So a client that keeps no cookie blocks a use for a minute at most, and so does an
+///   `acquire` whose answer was lost, or that reaches the store after the `release` for it. A later `commit` takes the use
+///   again, if one is left.
+/// - A link is forgotten once it has expired and the last of its leases has ended, [`KEPT_SECONDS`] later at the latest. Until the
+///   store forgets it, it counts as one of its issuer's.
 /// - A link without a number of uses needs no leases: the signed cookie says when each ends. The store keeps the link until the
 ///   latest end that `reserve` was given. Until then every lease of it is [`LeaseState::Held`].
 /// - Of the leases of one link that gave their uses back the store keeps a bounded number, the [`RETURNED_LEASES`] that end
-///   last or more. So each step takes as long after 20,000 redemptions as after 200. A lease that holds a use, or has spent
+///   last or more. So each step takes as long after 20,000 redemptions as after 200. Where very many leases end at once, a store
+///   ends some hundred with each `reserve`, and more only while no use is left, in steps that let other requests between. A lease that
+///   holds a use, or has spent
 ///   it, is never forgotten before its end.
 ///
 /// `secure_download_conformance::link_store::check` (feature `links`) tries a store of your own; the guide on one-time links
@@ -99,10 +113,10 @@ pub enum LeaseState {
 /// | | holds a use | spends it |
 /// |---|---|---|
 /// | [`reserve`](LinkStore::reserve) | if one is left | |
-/// | [`acquire`](LinkStore::acquire) | again, after a failed delivery | |
+/// | [`acquire`](LinkStore::acquire) | for [`CLAIM_SECONDS`] more; again, after a failed delivery | |
 /// | [`commit`](LinkStore::commit) | | for good |
 /// | [`release`](LinkStore::release) | gives it back, unless it is spent | |
-/// | [`CLAIM_SECONDS`] without `acquire` or `commit` | gives it back | |
+/// | [`CLAIM_SECONDS`] without `acquire` or `commit` | gives it back, unless it is spent | |
 /// | the end of a lease | gives it back, unless it is spent | |
 #[async_trait]
 pub trait LinkStore: Send + Sync {
@@ -110,7 +124,7 @@ pub trait LinkStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Full`] if there is no room: a store never forgets one link for another. [`StoreError::IssuerLimit`] if
-    /// the store keeps [`StoredLink::issuer_limit`] links of this issuer that have neither expired nor been revoked.
+    /// the store keeps [`StoredLink::issuer_limit`] links of this issuer: a redeemed link counts until its leases have ended.
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError>;
 
     /// Redeems: takes one use for a new lease that lasts until `ends`. `false` if none is left, or `now` has reached the
@@ -124,7 +138,7 @@ pub trait LinkStore: Send + Sync {
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError>;
 
     /// Whether this lease may download now. One that was released holds a use again, if one is left; else it is
-    /// [`LeaseState::Gone`].
+    /// [`LeaseState::Gone`]. One that holds a use holds it for [`CLAIM_SECONDS`] from `now`, and never shorter than before.
     ///
     /// # Errors
     /// An error lets nobody in.
@@ -147,7 +161,7 @@ pub trait LinkStore: Send + Sync {
     /// error.
     ///
     /// # Errors
-    /// On an error the use comes back when the lease ends.
+    /// On an error the use comes back by [`CLAIM_SECONDS`].
     async fn release(&self, lease: Lease) -> Result<(), StoreError>;
 
     /// Ends a link and all its leases.
@@ -156,7 +170,7 @@ pub trait LinkStore: Send + Sync {
     /// On an error the link may still be good.
     async fn revoke(&self, link: LinkId) -> Result<(), StoreError>;
 
-    /// Ends all links of a record and their leases.
+    /// Ends all links of a record and their leases. It may take several steps, where a record has very many links.
     ///
     /// # Errors
     /// On an error some of the links may still be good.

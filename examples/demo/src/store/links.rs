@@ -1,16 +1,19 @@
 //! Links in the demo's own database: every step is one transaction.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use secure_download::links::{
-    CLAIM_SECONDS, Lease, LeaseState, LinkId, LinkStore, RETURNED_LEASES, StoreError as LinkStoreError,
-    StoredLink,
+    CLAIM_SECONDS, KEPT_SECONDS, Lease, LeaseState, LinkId, LinkStore, RETURNED_LEASES,
+    StoreError as LinkStoreError, StoredLink,
 };
 
 use super::{Store, StoreError};
 
-/// How much longer than good an entry is kept, in seconds.
-const KEPT: i64 = 3600;
+/// A transaction settles, forgets or revokes so many leases or links at most, since the database does nothing else meanwhile.
+const BATCH: u16 = 256;
 
 /// The links and leases in the demo's database.
 #[derive(Debug)]
@@ -71,9 +74,14 @@ fn give_back(at: &Transaction<'_>, link: LinkId, uses: i64) -> rusqlite::Result<
     Ok(())
 }
 
-fn set(at: &Transaction<'_>, lease: Lease, state: &str) -> rusqlite::Result<()> {
-    at.prepare_cached("UPDATE leases SET state = ?, due = ends WHERE id = ?")?
-        .execute(params![state, lease.lease.as_bytes()])?;
+/// A lease holds its use until then, and never shorter than before; a spent one until its end.
+fn set(at: &Transaction<'_>, lease: Lease, state: &str, until: i64) -> rusqlite::Result<()> {
+    at.prepare_cached(
+        "UPDATE leases SET state = ?1,
+            due = min(ends, iif(?1 = 'committed', ends, iif(state = 'released', ?2, max(due, ?2))))
+         WHERE id = ?3",
+    )?
+    .execute(params![state, until, lease.lease.as_bytes()])?;
     Ok(())
 }
 
@@ -102,34 +110,49 @@ fn visit(
         "released" if left == 0 => return Ok(LeaseState::Gone),
         _ => {}
     }
-    if let Some(claimed) = claimed.filter(|claimed| *claimed != state) {
+    if let Some(claimed) = claimed {
         if state == "released" {
             take(at, lease.link)?;
         }
-        set(at, lease, claimed)?;
+        set(at, lease, claimed, now.saturating_add(time(CLAIM_SECONDS)))?;
     }
     Ok(LeaseState::Held)
 }
 
-/// Ends what has ended, and takes back what was not spent. Walks over that alone.
-fn settle(at: &Transaction<'_>, link: LinkId, now: i64) -> rusqlite::Result<()> {
-    let over = params![link.as_bytes(), now];
-    let back: i64 = at
-        .prepare_cached(
-            "SELECT count(*) FROM leases WHERE link = ? AND due <= ? AND state IN ('new', 'held')",
-        )?
-        .query_row(over, |row| row.get(0))?;
-    if back > 0 {
-        give_back(at, link, back)?;
+/// Ends this lease and some others if they are due, and takes back what they did not spend. Whether more may be due.
+fn settle(at: &Transaction<'_>, lease: Lease, now: i64) -> rusqlite::Result<bool> {
+    let link = lease.link.as_bytes();
+    let mut own =
+        at.prepare_cached("SELECT id, state, ends FROM leases WHERE id = ? AND link = ? AND due <= ?")?;
+    let mut some = at.prepare_cached(
+        "SELECT id, state, ends FROM leases WHERE link = ? AND due <= ? ORDER BY due LIMIT ?",
+    )?;
+    let own: Vec<Due> =
+        own.query_map(params![lease.lease.as_bytes(), link, now], due)?.collect::<rusqlite::Result<_>>()?;
+    let some: Vec<Due> = some.query_map(params![link, now, BATCH], due)?.collect::<rusqlite::Result<_>>()?;
+    let more = some.len() == usize::from(BATCH);
+    let over: BTreeMap<_, _> = own.into_iter().chain(some).collect();
+    let back = over.values().filter(|(state, _)| matches!(state.as_str(), "new" | "held")).count();
+    give_back(at, lease.link, i64::try_from(back).unwrap_or(i64::MAX))?;
+    for (id, (_, ends)) in &over {
+        let step = if *ends <= now {
+            "DELETE FROM leases WHERE id = ?"
+        } else {
+            "UPDATE leases SET state = 'released', due = ends WHERE id = ?"
+        };
+        at.prepare_cached(step)?.execute([id])?;
     }
-    at.prepare_cached("DELETE FROM leases WHERE link = ? AND due <= ? AND ends <= ?2")?.execute(over)?;
-    let released = at
-        .prepare_cached("UPDATE leases SET state = 'released', due = ends WHERE link = ? AND due <= ?")?
-        .execute(over)?;
-    if released > 0 {
-        cap(at, link)?;
+    if !over.is_empty() {
+        cap(at, lease.link)?;
     }
-    Ok(())
+    Ok(more)
+}
+
+/// A lease that is due: its id, its state and its end.
+type Due = (Vec<u8>, (String, i64));
+
+fn due(row: &rusqlite::Row<'_>) -> rusqlite::Result<Due> {
+    Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
 }
 
 /// Keeps only the released leases that end last.
@@ -151,6 +174,38 @@ fn keep(at: &Transaction<'_>, link: LinkId, ends: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// `None` if no use is left yet and more leases are to be settled: in another transaction.
+fn reserve(at: &Transaction<'_>, lease: Lease, ends: i64, now: i64) -> rusqlite::Result<Option<bool>> {
+    let Some(link) = find(at, lease.link)? else { return Ok(Some(false)) };
+    if link.left.is_none() {
+        if now < link.expires {
+            keep(at, lease.link, ends)?;
+        }
+        return Ok(Some(now < link.expires));
+    }
+    let more = settle(at, lease, now)?;
+    if state(at, lease, now)?.is_some_and(|state| state != "released") {
+        return Ok(Some(true));
+    }
+    if now >= link.expires {
+        return Ok(Some(false));
+    }
+    if !take(at, lease.link)? {
+        return Ok(if more { None } else { Some(false) });
+    }
+    keep(at, lease.link, ends)?;
+    at.prepare_cached(
+        "INSERT OR REPLACE INTO leases (id, link, state, ends, due) VALUES (?, ?, 'new', ?, ?)",
+    )?
+    .execute(params![
+        lease.lease.as_bytes(),
+        lease.link.as_bytes(),
+        ends,
+        ends.min(now.saturating_add(time(CLAIM_SECONDS)))
+    ])?;
+    Ok(Some(true))
+}
+
 #[async_trait]
 impl LinkStore for SqliteLinkStore {
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), LinkStoreError> {
@@ -158,12 +213,16 @@ impl LinkStore for SqliteLinkStore {
         let (uses, expires, limit) = (link.uses, time(link.expires_at), link.issuer_limit);
         let now = time(now);
         let made = self.step(move |at| {
-            at.prepare_cached("DELETE FROM links WHERE good_until < ?")?.execute([now - KEPT])?;
+            let kept = now - time(KEPT_SECONDS);
+            at.prepare_cached(
+                "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE good_until <= ? ORDER BY good_until LIMIT ?)",
+            )?
+            .execute(params![kept, BATCH])?;
             let of_issuer: u32 = at
                 .prepare_cached(
-                    "SELECT count(*) FROM (SELECT 1 FROM links WHERE issuer = ? AND expires > ? LIMIT ?)",
+                    "SELECT count(*) FROM (SELECT 1 FROM links WHERE issuer = ? AND good_until > ? LIMIT ?)",
                 )?
-                .query_row(params![issuer, now, limit], |row| row.get(0))?;
+                .query_row(params![issuer, kept, limit], |row| row.get(0))?;
             if of_issuer >= limit {
                 return Ok(false);
             }
@@ -178,36 +237,11 @@ impl LinkStore for SqliteLinkStore {
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, LinkStoreError> {
         let (ends, now) = (time(ends), time(now));
-        self.step(move |at| {
-            let Some(link) = find(at, lease.link)? else { return Ok(false) };
-            if link.left.is_none() {
-                return if now < link.expires {
-                    keep(at, lease.link, ends).map(|()| true)
-                } else {
-                    Ok(false)
-                };
+        loop {
+            if let Some(taken) = self.step(move |at| reserve(at, lease, ends, now)).await? {
+                return Ok(taken);
             }
-            settle(at, lease.link, now)?;
-            let known = state(at, lease, now)?;
-            if known.as_ref().is_some_and(|state| state != "released") {
-                return Ok(true);
-            }
-            if now >= link.expires || !take(at, lease.link)? {
-                return Ok(false);
-            }
-            keep(at, lease.link, ends)?;
-            at.prepare_cached(
-                "INSERT OR REPLACE INTO leases (id, link, state, ends, due) VALUES (?, ?, 'new', ?, ?)",
-            )?
-            .execute(params![
-                lease.lease.as_bytes(),
-                lease.link.as_bytes(),
-                ends,
-                ends.min(now.saturating_add(time(CLAIM_SECONDS)))
-            ])?;
-            Ok(true)
-        })
-        .await
+        }
     }
 
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, LinkStoreError> {
@@ -246,16 +280,24 @@ impl LinkStore for SqliteLinkStore {
     }
 
     async fn revoke_record(&self, record: &str) -> Result<(), LinkStoreError> {
-        let record = record.to_owned();
-        self.step(move |at| at.execute("DELETE FROM links WHERE record = ?", [record])).await?;
-        Ok(())
+        let record: Arc<str> = record.into();
+        loop {
+            let record = Arc::clone(&record);
+            let revoked = self.step(move |at| {
+                at.prepare_cached(
+                    "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE record = ? LIMIT ?)",
+                )?
+                .execute(params![record, BATCH])
+            });
+            if revoked.await? < usize::from(BATCH) {
+                return Ok(());
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]

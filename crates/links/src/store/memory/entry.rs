@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::{CLAIM_SECONDS, LeaseState, RETURNED_LEASES, StoredLink};
+use super::super::{BATCH, CLAIM_SECONDS, LeaseState, RETURNED_LEASES, StoredLink};
 use crate::LinkId;
 
-/// A link, what is left of it and who holds it. No step walks over more leases than have ended.
+/// A link, what is left of it and who holds it. No step walks over more than [`BATCH`] leases.
 #[derive(Debug)]
 pub(super) struct Entry {
     record: Box<str>,
@@ -59,10 +59,6 @@ impl Entry {
         &self.issuer
     }
 
-    pub(super) fn expires_at(&self) -> u64 {
-        self.expires_at
-    }
-
     /// From this second on neither the link nor a lease of it is good.
     pub(super) fn ends(&self) -> u64 {
         self.expires_at.max(self.leased_until)
@@ -72,26 +68,34 @@ impl Entry {
         self.leases.len()
     }
 
-    pub(super) fn reserve(&mut self, lease: LinkId, ends: u64, now: u64) -> bool {
-        self.settle(now);
-        if self.leases.get(&lease).is_some_and(|held| held.state != State::Returned) {
-            return true;
+    /// `None` if no use is left yet and more leases are to be settled: in another step.
+    pub(super) fn reserve(&mut self, lease: LinkId, ends: u64, now: u64) -> Option<bool> {
+        if self.leases.get(&lease).is_some_and(|held| held.due <= now) {
+            self.settle(lease, now);
         }
-        if now >= self.expires_at || !self.take() {
-            return false;
+        self.settle_some(now);
+        if self.leases.get(&lease).is_some_and(|held| held.state != State::Returned) {
+            return Some(true);
+        }
+        if now >= self.expires_at {
+            return Some(false);
+        }
+        if !self.take() {
+            let more = self.due.first().is_some_and(|(due, _)| *due <= now);
+            return if more { None } else { Some(false) };
         }
         self.leased_until = self.leased_until.max(ends);
         if self.left.is_some() {
             let due = ends.min(now.saturating_add(CLAIM_SECONDS));
             self.put(lease, Held { state: State::Unclaimed, ends, due });
         }
-        true
+        Some(true)
     }
 
     pub(super) fn acquire(&mut self, lease: LinkId, now: u64) -> LeaseState {
         let found = self.look(lease, now);
         if found == LeaseState::Held {
-            self.claim(lease, State::Holding);
+            self.claim(lease, State::Holding, now.saturating_add(CLAIM_SECONDS));
         }
         found
     }
@@ -115,7 +119,7 @@ impl Entry {
     pub(super) fn commit(&mut self, lease: LinkId, now: u64) -> bool {
         let found = self.look(lease, now);
         if found == LeaseState::Held {
-            self.claim(lease, State::Spent);
+            self.claim(lease, State::Spent, u64::MAX);
         }
         found != LeaseState::Gone
     }
@@ -147,28 +151,37 @@ impl Entry {
         }
     }
 
-    /// Its holder came: it keeps its use until its end. One that was given back takes one again.
-    fn claim(&mut self, lease: LinkId, state: State) {
+    /// Its holder came: it keeps its use until then, or until its end. One that was given back takes one again.
+    fn claim(&mut self, lease: LinkId, state: State, until: u64) {
         let Some(held) = self.leases.get(&lease).copied() else { return };
-        if held.state != State::Returned || self.take() {
-            self.put(lease, Held { state, due: held.ends, ..held });
+        let due = held.ends.min(until);
+        if held.state != State::Returned {
+            self.put(lease, Held { state, due: held.due.max(due), ..held });
+        } else if self.take() {
+            self.put(lease, Held { state, due, ..held });
         }
     }
 
-    /// Ends what has ended, and takes back what was not spent.
-    fn settle(&mut self, now: u64) {
-        while let Some(&(due, lease)) = self.due.first()
-            && due <= now
-        {
-            let Some(held) = self.leases.get(&lease).copied() else { return };
-            if matches!(held.state, State::Unclaimed | State::Holding) {
-                self.give_back();
+    /// Ends some of what has ended, and takes back what was not spent.
+    fn settle_some(&mut self, now: u64) {
+        for _ in 0..BATCH {
+            match self.due.first() {
+                Some(&(due, lease)) if due <= now => self.settle(lease, now),
+                _ => return,
             }
-            if now < held.ends {
-                self.put(lease, Held { state: State::Returned, due: held.ends, ..held });
-            } else {
-                self.drop(lease);
-            }
+        }
+    }
+
+    /// Ends one lease that is due.
+    fn settle(&mut self, lease: LinkId, now: u64) {
+        let Some(held) = self.leases.get(&lease).copied() else { return };
+        if matches!(held.state, State::Unclaimed | State::Holding) {
+            self.give_back();
+        }
+        if now < held.ends {
+            self.put(lease, Held { state: State::Returned, due: held.ends, ..held });
+        } else {
+            self.drop(lease);
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use self::entry::Entry;
-use super::{Lease, LeaseState, LinkStore, StoreError, StoredLink};
+use super::{BATCH, Lease, LeaseState, LinkStore, StoreError, StoredLink};
 use crate::LinkId;
 
 /// Keeps links in memory, for one process. A restart forgets them, and what is forgotten is spent.
@@ -30,7 +30,7 @@ struct Kept {
     links: HashMap<LinkId, Entry>,
     /// Each link, by the second from which nobody can use it any more.
     by_end: BTreeSet<(u64, LinkId)>,
-    /// The links of each issuer, by their expiry.
+    /// The links of each issuer, by their ends too.
     by_issuer: HashMap<Box<str>, BTreeSet<(u64, LinkId)>>,
     /// The links of each record.
     by_record: HashMap<Box<str>, BTreeSet<LinkId>>,
@@ -55,11 +55,12 @@ impl MemoryLinkStore {
 }
 
 impl Kept {
-    fn remove(&mut self, link: LinkId) {
-        let Some(entry) = self.links.remove(&link) else { return };
+    /// Takes a link out. Its caller drops what is returned, with all its leases, when others may go on.
+    fn remove(&mut self, link: LinkId) -> Option<Entry> {
+        let entry = self.links.remove(&link)?;
         self.by_end.remove(&(entry.ends(), link));
         if let Some(links) = self.by_issuer.get_mut(entry.issuer()) {
-            links.remove(&(entry.expires_at(), link));
+            links.remove(&(entry.ends(), link));
             if links.is_empty() {
                 self.by_issuer.remove(entry.issuer());
             }
@@ -70,57 +71,83 @@ impl Kept {
                 self.by_record.remove(entry.record());
             }
         }
+        Some(entry)
     }
 
-    /// Makes room: forgets what nobody can use any more.
-    fn forget_over(&mut self, now: u64) {
-        while let Some(&(ends, link)) = self.by_end.first()
-            && ends <= now
-        {
-            self.remove(link);
-        }
+    /// Makes room: takes out some of what nobody can use any more, beginning with those of the issuer.
+    fn over(&mut self, issuer: &str, now: u64) -> Vec<Entry> {
+        let is_over = |(ends, _): &&(u64, LinkId)| *ends <= now;
+        let of_issuer = self.by_issuer.get(issuer).into_iter().flatten().take_while(is_over);
+        let over = of_issuer.chain(self.by_end.iter().take_while(is_over));
+        let over: Vec<_> = over.take(BATCH).map(|(_, link)| *link).collect();
+        over.into_iter().filter_map(|link| self.remove(link)).collect()
     }
 
-    /// How many links of an issuer have not expired.
-    fn of_issuer(&mut self, issuer: &str, now: u64) -> usize {
-        let Some(links) = self.by_issuer.get_mut(issuer) else { return 0 };
-        while links.first().is_some_and(|(expires_at, _)| *expires_at <= now) {
-            links.pop_first();
+    /// With what it took out to make room.
+    fn mint(&mut self, link: &StoredLink<'_>, most: usize, now: u64) -> (Vec<Entry>, Result<(), StoreError>) {
+        let over = self.over(link.issuer, now);
+        if self.links.len() >= most {
+            return (over, Err(StoreError::Full));
         }
-        links.len()
+        if self.of_issuer(link.issuer) >= usize::try_from(link.issuer_limit).unwrap_or(usize::MAX) {
+            return (over, Err(StoreError::IssuerLimit));
+        }
+        let entry = Entry::new(link);
+        self.by_end.insert((entry.ends(), link.id));
+        self.by_issuer.entry(link.issuer.into()).or_default().insert((entry.ends(), link.id));
+        self.by_record.entry(link.record.into()).or_default().insert(link.id);
+        self.links.insert(link.id, entry);
+        (over, Ok(()))
+    }
+
+    /// As [`Entry::reserve`].
+    fn reserve(&mut self, lease: Lease, ends: u64, now: u64) -> Option<bool> {
+        let Self { links, by_end, by_issuer, .. } = self;
+        let Some(entry) = links.get_mut(&lease.link) else { return Some(false) };
+        let before = entry.ends();
+        let taken = entry.reserve(lease.lease, ends, now);
+        if entry.ends() != before {
+            for index in by_issuer.get_mut(entry.issuer()).into_iter().chain([by_end]) {
+                index.remove(&(before, lease.link));
+                index.insert((entry.ends(), lease.link));
+            }
+        }
+        taken
+    }
+
+    /// Takes out some links of a record.
+    fn of_record(&mut self, record: &str) -> Vec<Entry> {
+        let links = self.by_record.get(record).into_iter().flatten();
+        let links: Vec<_> = links.take(BATCH).copied().collect();
+        links.into_iter().filter_map(|link| self.remove(link)).collect()
+    }
+
+    /// How many links of an issuer are kept.
+    fn of_issuer(&self, issuer: &str) -> usize {
+        self.by_issuer.get(issuer).map_or(0, BTreeSet::len)
     }
 }
 
 #[async_trait]
 impl LinkStore for MemoryLinkStore {
     async fn mint(&self, link: StoredLink<'_>, now: u64) -> Result<(), StoreError> {
-        let mut kept = self.kept();
-        kept.forget_over(now);
-        if kept.links.len() >= self.most {
-            return Err(StoreError::Full);
+        loop {
+            let (over, made) = self.kept().mint(&link, self.most, now);
+            if made.is_ok() || over.is_empty() {
+                return made;
+            }
+            drop(over);
+            tokio::task::yield_now().await;
         }
-        if kept.of_issuer(link.issuer, now) >= usize::try_from(link.issuer_limit).unwrap_or(usize::MAX) {
-            return Err(StoreError::IssuerLimit);
-        }
-        let entry = Entry::new(&link);
-        kept.by_end.insert((entry.ends(), link.id));
-        kept.by_issuer.entry(link.issuer.into()).or_default().insert((link.expires_at, link.id));
-        kept.by_record.entry(link.record.into()).or_default().insert(link.id);
-        kept.links.insert(link.id, entry);
-        Ok(())
     }
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
-        let mut kept = self.kept();
-        let Kept { links, by_end, .. } = &mut *kept;
-        let Some(entry) = links.get_mut(&lease.link) else { return Ok(false) };
-        let before = entry.ends();
-        let taken = entry.reserve(lease.lease, ends, now);
-        if entry.ends() != before {
-            by_end.remove(&(before, lease.link));
-            by_end.insert((entry.ends(), lease.link));
+        loop {
+            if let Some(taken) = self.kept().reserve(lease, ends, now) {
+                return Ok(taken);
+            }
+            tokio::task::yield_now().await;
         }
-        Ok(taken)
     }
 
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
@@ -146,15 +173,19 @@ impl LinkStore for MemoryLinkStore {
     }
 
     async fn revoke(&self, link: LinkId) -> Result<(), StoreError> {
-        self.kept().remove(link);
+        let revoked = self.kept().remove(link);
+        drop(revoked);
         Ok(())
     }
 
     async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
-        let mut kept = self.kept();
-        for link in kept.by_record.get(record).cloned().unwrap_or_default() {
-            kept.remove(link);
+        loop {
+            let revoked = self.kept().of_record(record);
+            if revoked.len() < BATCH {
+                return Ok(());
+            }
+            drop(revoked);
+            tokio::task::yield_now().await;
         }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! [`Connection`]: one connection for all requests, and another one as soon as it fails.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -98,16 +99,21 @@ impl Connection {
 
 fn made(connect: &Connect) -> Made {
     let connect = Arc::clone(connect);
-    async move { timeout(CONNECTING, connect()).await.unwrap_or_else(|_| Err(silent())) }.boxed().shared()
+    within(CONNECTING, async move { connect().await }).boxed().shared()
 }
 
 async fn attempt<T: FromRedisValue>(made: &Made, script: &ScriptInvocation<'_>) -> RedisResult<T> {
     let mut connection = made.clone().await?;
-    timeout(PATIENCE, script.invoke_async(&mut connection)).await.unwrap_or_else(|_| Err(silent()))
+    within(PATIENCE, script.invoke_async(&mut connection)).await
 }
 
-fn silent() -> RedisError {
-    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+/// Code of the application's runs inside: what it panics with is an error of one connection, and the next one is made anew.
+async fn within<T>(time: Duration, work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match AssertUnwindSafe(timeout(time, work)).catch_unwind().await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        Err(_) => Err(std::io::Error::other("the application's connection panicked: see its log").into()),
+    }
 }
 
 /// Whether another connection would answer the same.

@@ -12,9 +12,12 @@ use redis::{RedisResult, Script, ScriptInvocation};
 
 use self::address::Address;
 use self::connection::{Connection, Tries};
-use self::scripts::Scripts;
+use self::scripts::{MORE, Scripts};
 use super::{Lease, LeaseState, LinkStore, StoreError, StoredLink};
 use crate::LinkId;
+
+/// What the keys hold. Another layout gets another name: a script meets no key of an earlier version, which ends by itself.
+const LAYOUT: &str = "v2";
 
 /// Keeps links on a Redis or Valkey server (Redis 6.2 or later), or one that speaks its protocol.
 ///
@@ -112,7 +115,7 @@ impl RedisLinkStore {
 
     /// The key of `what`. The braces put all keys into one slot of a cluster.
     fn key(&self, kind: &str, what: impl std::fmt::Display) -> String {
-        format!("{}{{links}}:{kind}:{what}", self.prefix)
+        format!("{}{{links}}:{LAYOUT}:{kind}:{what}", self.prefix)
     }
 
     fn of_lease<'a>(&self, script: &'a Script, lease: Lease) -> ScriptInvocation<'a> {
@@ -128,6 +131,16 @@ impl RedisLinkStore {
         tries: Tries,
     ) -> Result<T, StoreError> {
         self.connection.run(script, tries).await.map_err(unavailable)
+    }
+
+    /// Runs a script until it has done all there is to do.
+    async fn finish(&self, script: &ScriptInvocation<'_>) -> Result<u8, StoreError> {
+        loop {
+            let answer = self.run(script, Tries::Twice).await?;
+            if answer != MORE {
+                return Ok(answer);
+            }
+        }
     }
 
     async fn lease_state(&self, script: &Script, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
@@ -158,7 +171,7 @@ impl LinkStore for RedisLinkStore {
 
     async fn reserve(&self, lease: Lease, ends: u64, now: u64) -> Result<bool, StoreError> {
         let mut script = self.of_lease(&self.scripts.reserve, lease);
-        self.run(script.arg(now).arg(ends), Tries::Twice).await
+        Ok(self.finish(script.arg(now).arg(ends)).await? == 1)
     }
 
     async fn acquire(&self, lease: Lease, now: u64) -> Result<LeaseState, StoreError> {
@@ -183,7 +196,7 @@ impl LinkStore for RedisLinkStore {
 
     async fn revoke_record(&self, record: &str) -> Result<(), StoreError> {
         let mut script = self.scripts.revoke_record.key(self.key("record", record));
-        self.run::<()>(script.arg(self.key("link", "")), Tries::Twice).await
+        self.finish(script.arg(self.key("link", ""))).await.map(|_| ())
     }
 }
 
