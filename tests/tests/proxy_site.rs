@@ -289,7 +289,7 @@ const VISITORS: [(Ipv4Addr, &[&str], [&str; 3]); 12] = [
     (HOP, &[], ["127.0.0.1", "http", "site.test"]),
     (
         HOP,
-        &["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: site.test"],
+        &["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.test"],
         ["192.0.2.7", "https", "site.test"],
     ),
     // The hop adds to what the visitor claims, in the line or as another one.
