@@ -194,6 +194,8 @@ async fn two_sites_share_a_server_and_pass_everything() {
             let moved = client.ask("GET", "/share", &["Host: two.test".to_owned()]).await;
             assert_eq!(moved.status, StatusCode::PERMANENT_REDIRECT, "{what}");
             assert_eq!(moved.field("location"), Some("/share/"), "{what}");
+            let moved = client.ask("GET", "/share?q=%2F&r=/x?", &["Host: two.test".to_owned()]).await;
+            assert_eq!(moved.field("location"), Some("/share/?q=%2F&r=/x?"), "{what}");
         }
     }
 }
