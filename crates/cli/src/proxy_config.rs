@@ -32,7 +32,8 @@ pub(crate) struct ProxyConfigArgs {
     roots: Vec<RootArg>,
     #[command(flatten)]
     buckets: BucketArgs,
-    /// Where the proxy listens: a port on every address, or an IP address and a port
+    /// Where the proxy listens: a port on every address, or an IP address and a port. A port alone is on IPv4 addresses
+    /// only in nginx and lighttpd: `[::]:PORT` is for IPv6
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
     /// A host name of the site; may be repeated. Needed for several sites on one port
