@@ -91,9 +91,10 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     let route = format!("route {{\n{}}}\n", indented(&route(config), "\t"));
     let site = match &config.path {
         None => route,
+        // Caddy 2.6 also matches the text `<nil>`, which stands for a variable that is not there.
         Some(path) => format!(
-            "@bare {{\n\tpath {path}\n\tnot vars_regexp {{http.request.uri.query}} .\n}}\nredir @bare {path}/ 308\n\
-             @asked {{\n\tpath {path}\n\tvars_regexp {{http.request.uri.query}} .\n}}\n\
+            "@bare {{\n\tpath {path}\n\tnot vars_regexp {{http.request.uri.query}} ^[^<]\n}}\nredir @bare {path}/ 308\n\
+             @asked {{\n\tpath {path}\n\tvars_regexp {{http.request.uri.query}} ^[^<]\n}}\n\
              redir @asked {path}/?{{http.request.uri.query}} 308\nhandle_path {path}/* {{\n{}}}\nhandle {{\n\trespond 404\n}}\n",
             indented(&route, "\t")
         ),
