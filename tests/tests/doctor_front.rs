@@ -80,6 +80,9 @@ async fn whoever_answers_first_is_named() {
     let site = ProxySite::behind(Nginx).start().await;
     for (front, fault) in [
         (Front::RateLimiter, "rate-limiter"),
+        (Front::RateLimiterOfNginx, "rate-limiter"),
+        // So do Apache and lighttpd answer whose application does not run.
+        (Front::RateLimiterOfNginx, "error-page"),
         (Front::LoginRedirect, "login-page"),
         (Front::LoginPage, "login-page"),
         (Front::BadGateway, "error-page"),

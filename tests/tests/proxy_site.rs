@@ -194,6 +194,8 @@ async fn two_sites_share_a_server_and_pass_everything() {
             let moved = client.ask("GET", "/share", &["Host: two.test".to_owned()]).await;
             assert_eq!(moved.status, StatusCode::PERMANENT_REDIRECT, "{what}");
             assert_eq!(moved.field("location"), Some("/share/"), "{what}");
+            let moved = client.ask("GET", "/share?q=%2F&r=/x?", &["Host: two.test".to_owned()]).await;
+            assert_eq!(moved.field("location"), Some("/share/?q=%2F&r=/x?"), "{what}");
         }
     }
 }
@@ -289,7 +291,7 @@ const VISITORS: [(Ipv4Addr, &[&str], [&str; 3]); 12] = [
     (HOP, &[], ["127.0.0.1", "http", "site.test"]),
     (
         HOP,
-        &["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: site.test"],
+        &["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.test"],
         ["192.0.2.7", "https", "site.test"],
     ),
     // The hop adds to what the visitor claims, in the line or as another one.

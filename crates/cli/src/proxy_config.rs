@@ -1,7 +1,7 @@
 //! `secure-download proxy-config`.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
@@ -14,6 +14,9 @@ use crate::Done;
 use crate::bucket::BucketArgs;
 use crate::root::RootArg;
 use crate::server;
+
+/// RFC 1035 section 4.2.
+const DNS_PORT: u16 = 53;
 
 const SECRET_VARIABLE: &str = "SECURE_DOWNLOAD_PROXY_SECRET";
 
@@ -29,7 +32,8 @@ pub(crate) struct ProxyConfigArgs {
     roots: Vec<RootArg>,
     #[command(flatten)]
     buckets: BucketArgs,
-    /// Where the proxy listens: a port on every address, or an IP address and a port
+    /// Where the proxy listens: a port on every address, or an IP address and a port. A port alone is on IPv4 addresses
+    /// only in nginx and lighttpd: `[::]:PORT` is for IPv6
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
     /// A host name of the site; may be repeated. Needed for several sites on one port
@@ -38,14 +42,16 @@ pub(crate) struct ProxyConfigArgs {
     /// The application: HOST:PORT, a port of this machine, or `unix:/PATH`
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     app: AppAddress,
-    /// A DNS server with which nginx follows a changed address of the application's name
-    #[arg(long, value_name = "ADDR")]
+    /// A DNS server with which nginx follows a changed address of the application's name: an IP address, and a port if
+    /// it is not 53
+    #[arg(long, value_name = "ADDR", value_parser = resolver)]
     app_resolver: Option<SocketAddr>,
     /// The application lives below this path, such as /share: the proxy strips it
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
     /// A proxy or TLS terminator directly before this one, by its IP address or range; may be repeated. Its
-    /// X-Forwarded-For, -Proto and -Host are passed on, those of other peers are not
+    /// X-Forwarded-For and -Proto are passed on, those of other peers are not. It must set both, not add lines to the
+    /// visitor's. The host is that of `Host`
     #[arg(long = "trusted-hop", value_name = "RANGE")]
     hops: Vec<IpRange>,
     /// The server has this compressor module, to be off for files; may be repeated: brotli, brotli-static, zstd,
@@ -66,7 +72,7 @@ pub(crate) struct ProxyConfigArgs {
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Keep one more header of the application on files (nginx)
-    #[arg(long = "keep-header", value_name = "NAME")]
+    #[arg(long = "keep-header", value_name = "NAME", value_parser = kept_header)]
     kept: Vec<HeaderName>,
     /// A whole configuration file, for a server that runs on its own: its logs and temporary files go here
     #[arg(long, value_name = "FOLDER")]
@@ -79,6 +85,19 @@ pub(crate) struct ProxyConfigArgs {
     check: bool,
 }
 
+/// An IP address, with a port unless it is that of DNS.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT));
+    address.or_else(|_| text.parse()).map_err(|_| "not an IP address with or without a port".to_owned())
+}
+
+/// A header that nginx has a variable for.
+fn kept_header(text: &str) -> Result<HeaderName, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let name = text.parse().ok().filter(|_| plain);
+    name.ok_or_else(|| "a header's name consists of letters, digits, `-` and `_` here".to_owned())
+}
+
 impl ProxyConfigArgs {
     pub(crate) fn run(self) -> Result<Done, String> {
         let mut note = None;
@@ -87,9 +106,10 @@ impl ProxyConfigArgs {
             None => {
                 let mut random = [0; 32];
                 getrandom::fill(&mut random).map_err(|error| format!("no random bytes: {error}"))?;
-                note = Some(format!(
-                    "a new secret was made: give it to the application too ({SECRET_VARIABLE})"
-                ));
+                // The options for the whole server hold no secret.
+                note = (!self.server_wide).then(|| {
+                    format!("a new secret was made: give it to the application too ({SECRET_VARIABLE})")
+                });
                 ProxySecret::from_random(&random)
             }
         };

@@ -68,6 +68,22 @@ fn what_cannot_be_done_is_said_in_a_line() {
         (&["proxy-config", "--server", "nginx", "--root", "/_p"], "LOCATION"),
         (&["proxy-config", "--server", "nginx", "--root", "/_p=/a", "--root", "/_p/x=/b"], "overlaps"),
         (&["proxy-config", "--server", "nginx", "--root", "/_p=/a", "--secret-file", "/nowhere"], "/nowhere"),
+        (
+            &["proxy-config", "--server", "nginx", "--root", "/_p=/a", "--keep-header", "x'y"],
+            "letters, digits",
+        ),
+        (
+            &["proxy-config", "--server", "nginx", "--root", "/_p=/a", "--keep-header", "x#y"],
+            "letters, digits",
+        ),
+        (
+            &["proxy-config", "--server", "nginx", "--root", "/_p=/a", "--keep-header", "x$y"],
+            "letters, digits",
+        ),
+        (
+            &["proxy-config", "--server", "nginx", "--root", "/_p=/a", "--app-resolver", "dns:53"],
+            "IP address",
+        ),
         (&["doctor"], "--url"),
         (&["doctor", "--url", "http://127.0.0.1:1"], "no token"),
         (&["doctor", "--url", "ftp://127.0.0.1", "--token", "x"], "is no URL"),
@@ -95,6 +111,29 @@ fn a_secret_is_made_if_there_is_none() {
     let (one, two) = (make(), make());
     assert_eq!((one.len(), two.len()), (64, 64));
     assert_ne!(one, two);
+}
+
+#[test]
+fn options_for_the_whole_server_need_no_secret() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_secure-download"));
+    command.args(["proxy-config", "--server", "caddy", "--root", "/_p=/srv", "--server-wide"]);
+    let output = command.env_remove("SECURE_DOWNLOAD_PROXY_SECRET").output().expect("it runs");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn addresses_and_names_have_the_form_that_servers_compare() {
+    for (option, value, line) in [
+        ("--app-resolver", "127.0.0.11", "resolver 127.0.0.11:53;"),
+        ("--app-resolver", "::1", "resolver [::1]:53;"),
+        ("--app-resolver", "127.0.0.11:5353", "resolver 127.0.0.11:5353;"),
+        ("--server-name", "Files.example.", "server_name files.example;"),
+        ("--trusted-hop", "::ffff:10.0.0.1", "    10.0.0.1/32 1;"),
+    ] {
+        let arguments = ["proxy-config", "--server", "nginx", "--root", "/_p=/srv", "--app", "app:80"];
+        let output = run(&[&arguments[..], &[option, value]].concat());
+        assert!(printed(&output).contains(line), "{option} {value}: {output:?}");
+    }
 }
 
 #[test]

@@ -81,6 +81,12 @@ pub const MISTAKES: &[Mistake] = &[
         "# RequestHeader edit* Connection",
         "connection-drops-proof",
     ),
+    (
+        &[Apache],
+        r"(?i)(?<![^,\s])(?!(?:close|keep-alive|upgrade)(?![^,\s]))[^,\s]+",
+        "(?i)x-secure-download-proof|x-forwarded-proto",
+        "connection-drops-proof",
+    ),
     // lighttpd
     (&[Lighttpd], "\"x-sendfile\" => \"enable\"", "\"x-sendfile\" => \"disable\"", "lighttpd-off"),
     (&[Lighttpd], "/media\" ),", "/media-evil\" ),", "lighttpd-docroot"),

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::visitor::{LAST_ADDRESS, LAST_HOST, LAST_SCHEMES, OTHER_NAMES};
-use super::{ProxyConfig, SPOOFABLE, Standalone, quoted};
+use super::visitor::{HOP_NOTE, LAST_ADDRESS, LAST_SCHEMES, OTHER_NAMES};
+use super::{ProxyConfig, SPOOFABLE, Standalone, indented, quoted};
 
 /// Where Debian keeps modules.
 const MODULES: &str = "/usr/lib/apache2/modules";
@@ -169,7 +169,6 @@ fn visitor(config: &ProxyConfig<'_>) -> String {
     let own = [
         ("For", "%{REMOTE_ADDR}", &[(LAST_ADDRESS, "$1")][..]),
         ("Proto", "%{REQUEST_SCHEME}", &LAST_SCHEMES.map(|(scheme, expression)| (expression, scheme))),
-        ("Host", "%{HTTP_HOST}", &[(LAST_HOST, "$1")]),
     ];
     if config.hops.is_empty() {
         text.push_str("    # Said once, and only by this proxy.\n");
@@ -181,8 +180,8 @@ fn visitor(config: &ProxyConfig<'_>) -> String {
             config.hops.iter().map(|hop| format!("%{{CONN_REMOTE_ADDR}} -ipmatch '{hop}'")).collect();
         let _ = writeln!(
             text,
-            "    # The proxy before this one. Its word on the visitor counts, and that of no other peer.\n    \
-             SetEnvIfExpr \"{}\" secure_download_hop",
+            "{}    SetEnvIfExpr \"{}\" secure_download_hop",
+            indented(HOP_NOTE, "    "),
             hops.join(" || ")
         );
         for (name, value, last) in own {
@@ -203,6 +202,7 @@ fn visitor(config: &ProxyConfig<'_>) -> String {
             let _ = writeln!(text, "    RequestHeader setifempty {header} \"expr={value}\"");
         }
     }
+    text.push_str("    RequestHeader set X-Forwarded-Host \"expr=%{HTTP_HOST}\"\n");
     if let Some(path) = &config.path {
         let _ = writeln!(text, "    RequestHeader set X-Forwarded-Prefix {path}");
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::caddy_bucket;
-use super::visitor::{LAST_ADDRESS, LAST_HOST, LAST_SCHEMES, OTHER_NAMES};
+use super::visitor::{HOP_NOTE, LAST_ADDRESS, LAST_SCHEMES, OTHER_NAMES};
 use super::{ProxyConfig, SPOOFABLE, indented, quoted};
 use crate::Root;
 
@@ -91,8 +91,11 @@ pub(super) fn render(config: &ProxyConfig<'_>) -> String {
     let route = format!("route {{\n{}}}\n", indented(&route(config), "\t"));
     let site = match &config.path {
         None => route,
+        // Caddy 2.6 also matches the text `<nil>`, which stands for a variable that is not there.
         Some(path) => format!(
-            "redir {path} {path}/ 308\nhandle_path {path}/* {{\n{}}}\nhandle {{\n\trespond 404\n}}\n",
+            "@bare {{\n\tpath {path}\n\tnot vars_regexp {{http.request.uri.query}} ^[^<]\n}}\nredir @bare {path}/ 308\n\
+             @asked {{\n\tpath {path}\n\tvars_regexp {{http.request.uri.query}} ^[^<]\n}}\n\
+             redir @asked {path}/?{{http.request.uri.query}} 308\nhandle_path {path}/* {{\n{}}}\nhandle {{\n\trespond 404\n}}\n",
             indented(&route, "\t")
         ),
     };
@@ -111,9 +114,7 @@ request_header @other_protocol -Upgrade
 ",
     );
     if !config.hops.is_empty() {
-        text.push_str(
-            "# The proxy before this one. Its word on the visitor counts, and that of no other peer.\n",
-        );
+        text.push_str(HOP_NOTE);
         let hops: Vec<_> = config.hops.iter().map(ToString::to_string).collect();
         let hops = hops.join(" ");
         text.push_str(
@@ -129,7 +130,6 @@ request_header @other_protocol -Upgrade
             );
         };
         said("for", "for", "For", LAST_ADDRESS, "{http.regexp.said_for.1}");
-        said("host", "host", "Host", LAST_HOST, "{http.regexp.said_host.1}");
         for (scheme, expression) in LAST_SCHEMES {
             said("proto", scheme, "Proto", &format!("(?i){expression}"), scheme);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::visitor::OTHER_NAMES;
+use super::visitor::{HOP_NOTE, OTHER_NAMES};
 use super::{ProxyConfig, SPOOFABLE, Standalone, indented, quoted};
 
 pub(super) fn render(config: &ProxyConfig<'_>) -> String {
@@ -110,10 +110,7 @@ fn hops(config: &ProxyConfig<'_>) -> String {
     }
     let hops: String =
         config.hops.iter().map(|hop| format!("    \"{}\" => \"trust\",\n", hop.shortest())).collect();
-    format!(
-        "\n# The proxy before this one. Its word on the visitor counts, and that of no other peer.\n\
-         extforward.headers = ( \"X-Forwarded-For\" )\nextforward.forwarder = (\n{hops})\n"
-    )
+    format!("\n{HOP_NOTE}extforward.headers = ( \"X-Forwarded-For\" )\nextforward.forwarder = (\n{hops})\n")
 }
 
 /// Headers of the request to the application. lighttpd itself adds the peer to `X-Forwarded-For`, and sets `-Proto` and `-Host`.

@@ -212,10 +212,13 @@ impl<'a> ProxyConfig<'a> {
     }
 
     /// Keeps one more header of the application on files that nginx sends; the other proxies keep all. Those of the
-    /// plan and the usual security headers are kept anyway.
+    /// plan and the usual security headers are kept anyway. A name with other characters than letters, digits, `-` and `_`
+    /// is ignored: nginx has no variable for it.
     #[must_use]
     pub fn keep_header(mut self, name: &HeaderName) -> Self {
-        if !self.kept.iter().any(|kept| kept.eq_ignore_ascii_case(name.as_str())) {
+        let plain =
+            name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if plain && !self.kept.iter().any(|kept| kept.eq_ignore_ascii_case(name.as_str())) {
             self.kept.push(name.to_string());
         }
         self

@@ -146,7 +146,7 @@ fn application(config: &ProxyConfig<'_>) -> String {
         # Said once, and only by this proxy.
         proxy_set_header X-Forwarded-For {address};
         proxy_set_header X-Forwarded-Proto {scheme};
-        proxy_set_header X-Forwarded-Host {host};
+        proxy_set_header X-Forwarded-Host $http_host;
 {prefix}{others}
         # Proves to the application that a request came this way. Replaces whatever the client sent.
         proxy_set_header X-Secure-Download-Proof {secret};
@@ -166,7 +166,6 @@ fn application(config: &ProxyConfig<'_>) -> String {
 "#,
         address = visitor.address,
         scheme = visitor.scheme,
-        host = visitor.host,
         others = removed(&others),
         secret = quoted(config.secret.expose()),
         spoofable = removed(&SPOOFABLE),

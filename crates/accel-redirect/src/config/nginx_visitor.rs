@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use super::ProxyConfig;
-use super::visitor::{LAST_ADDRESS, LAST_HOST, LAST_SCHEMES};
+use super::visitor::{HOP_NOTE, LAST_ADDRESS, LAST_SCHEMES};
 
 /// Values for the application's headers, as nginx writes variables.
 pub(super) struct Visitor {
     pub(super) address: String,
     pub(super) scheme: String,
-    pub(super) host: String,
 }
 
 pub(super) fn visitor(config: &ProxyConfig<'_>) -> Visitor {
@@ -17,11 +16,7 @@ pub(super) fn visitor(config: &ProxyConfig<'_>) -> Visitor {
         true => own.to_owned(),
         false => format!("$sd_{}_{name}", config.id()),
     };
-    Visitor {
-        address: variable("$remote_addr", "address"),
-        scheme: variable("$scheme", "scheme"),
-        host: variable("$http_host", "host"),
-    }
+    Visitor { address: variable("$remote_addr", "address"), scheme: variable("$scheme", "scheme") }
 }
 
 pub(super) fn maps(config: &ProxyConfig<'_>) -> String {
@@ -30,23 +25,20 @@ pub(super) fn maps(config: &ProxyConfig<'_>) -> String {
     if !config.hops.is_empty() {
         let _ = write!(
             text,
-            "\n# The proxy before this one. Its word on the visitor counts, and that of no other peer.\ngeo $sd_{id}_hop {{\n    default 0;\n"
+            "\n{HOP_NOTE}# Of two lines X-Forwarded-Proto, nginx before 1.23 sees the first.\n\
+             geo $sd_{id}_hop {{\n    default 0;\n"
         );
         for hop in &config.hops {
             let _ = writeln!(text, "    {hop} 1;");
         }
         text.push_str("}\n");
-        for (name, expression, own) in
-            [("address", LAST_ADDRESS, "$remote_addr"), ("host", LAST_HOST, "$http_host")]
-        {
-            let header = if name == "address" { "for" } else { name };
-            let said = format!("sd_{id}_{name}_said");
-            let _ = writeln!(
-                text,
-                "map \"$sd_{id}_hop:$http_x_forwarded_{header}\" $sd_{id}_{name} {{\n    \"~{}\" ${said};\n    default {own};\n}}",
-                named(&of_hop(expression), &said),
-            );
-        }
+        let said = format!("sd_{id}_address_said");
+        let _ = writeln!(
+            text,
+            "map \"$sd_{id}_hop:$http_x_forwarded_for\" $sd_{id}_address {{\n    \"~{}\" ${said};\n    \
+             default $remote_addr;\n}}",
+            named(&of_hop(LAST_ADDRESS), &said),
+        );
         let _ = writeln!(text, "map \"$sd_{id}_hop:$http_x_forwarded_proto\" $sd_{id}_scheme {{");
         for (scheme, expression) in LAST_SCHEMES {
             let _ = writeln!(text, "    \"~*{}\" {scheme};", of_hop(expression));

@@ -13,7 +13,9 @@ impl ProxyConfig<'_> {
     /// # Errors
     /// [`ProxyConfigError::Name`] if it is not a host name.
     pub fn server_name(mut self, name: impl AsRef<str>) -> Result<Self, ProxyConfigError> {
-        self.names.push(address::checked_name(name.as_ref())?);
+        let name = name.as_ref();
+        // Servers compare names as clients send them: without the dot of the root.
+        self.names.push(address::checked_name(name.strip_suffix('.').unwrap_or(name))?);
         Ok(self)
     }
 
@@ -28,9 +30,11 @@ impl ProxyConfig<'_> {
     /// A proxy or TLS terminator directly before this proxy, by the addresses from which it connects. May be called for each.
     ///
     /// From such a hop the application gets the visitor's address (the last one in the hop's `X-Forwarded-For`), the scheme
-    /// (`X-Forwarded-Proto`) and the host (`X-Forwarded-Host`, else `Host`). From every other peer it gets the peer's own
-    /// address, and the scheme and the host of the connection, whatever the request says. lighttpd takes the host from `Host`
-    /// alone.
+    /// (`X-Forwarded-Proto`). From every other peer it gets the peer's own address and the scheme of the connection. The host
+    /// is always that of `Host`, which the hop passes on: many hops leave the visitor's `X-Forwarded-Host` in place.
+    ///
+    /// The hop must set `X-Forwarded-For` and `X-Forwarded-Proto` in place of the visitor's. nginx before 1.23 sees only the
+    /// first of two lines `X-Forwarded-Proto`.
     #[must_use]
     pub fn trusted_hop(mut self, range: impl Into<IpRange>) -> Self {
         self.hops.push(range.into());

@@ -24,6 +24,21 @@ pub struct IpRange {
 }
 
 impl IpRange {
+    fn whole(address: IpAddr) -> Self {
+        Self { first: address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// IPv4 addresses that are mapped in IPv6 ones as IPv4 (RFC 4291 section 2.5.5.2). `None` for all of them.
+    fn canonical(self) -> Option<Self> {
+        match (self.first.to_canonical(), self.first) {
+            (IpAddr::V4(_), IpAddr::V6(_)) if self.prefix == 96 => None,
+            (first @ IpAddr::V4(_), IpAddr::V6(_)) if self.prefix > 96 => {
+                Some(Self { first, prefix: self.prefix - 96 })
+            }
+            _ => Some(self),
+        }
+    }
+
     /// One address without a prefix, which lighttpd asks for.
     pub(super) fn shortest(self) -> String {
         if self == self.first.into() { self.first.to_string() } else { self.to_string() }
@@ -32,7 +47,8 @@ impl IpRange {
 
 impl From<IpAddr> for IpRange {
     fn from(address: IpAddr) -> Self {
-        Self { first: address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+        // Servers compare the IPv4 address that is mapped in an IPv6 one.
+        Self::whole(address.to_canonical())
     }
 }
 
@@ -45,8 +61,9 @@ impl FromStr for IpRange {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let whole = Self::from(address.parse::<IpAddr>().map_err(|_| refuse())?);
-        let Some(prefix) = prefix else { return Ok(whole) };
+        let address = address.parse::<IpAddr>().map_err(|_| refuse())?;
+        let Some(prefix) = prefix else { return Ok(address.into()) };
+        let whole = Self::whole(address);
         let plain = prefix.bytes().all(|byte| byte.is_ascii_digit());
         let prefix =
             prefix.parse().ok().filter(|&prefix| plain && prefix <= whole.prefix).ok_or_else(refuse)?;
@@ -61,7 +78,9 @@ impl FromStr for IpRange {
                 Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - prefix))).into()
             }
         };
-        Ok(Self { first, prefix })
+        Self { first, prefix }
+            .canonical()
+            .ok_or_else(|| ProxyConfigError::Everyone { range: text.to_owned() })
     }
 }
 
@@ -82,6 +101,9 @@ mod tests {
             ("10.9.8.7/8", "10.0.0.0/8"),
             ("172.31.255.255/12", "172.16.0.0/12"),
             ("::1", "::1/128"),
+            ("::ffff:10.0.0.1", "10.0.0.1/32"),
+            ("::ffff:10.0.0.1/128", "10.0.0.1/32"),
+            ("::ffff:10.9.8.7/104", "10.0.0.0/8"),
             ("fd00:1:2:3::4/48", "fd00:1:2::/48"),
         ] {
             assert_eq!(text.parse::<IpRange>().map(|range| range.to_string()).as_deref(), Ok(kept));
@@ -99,7 +121,7 @@ mod tests {
         ] {
             assert!(matches!(text.parse::<IpRange>(), Err(ProxyConfigError::Range { .. })), "{text:?}");
         }
-        for text in ["0.0.0.0/0", "::/0"] {
+        for text in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"] {
             assert!(matches!(text.parse::<IpRange>(), Err(ProxyConfigError::Everyone { .. })), "{text:?}");
         }
     }

@@ -23,6 +23,9 @@ pub(super) const LAST_ADDRESS: &str =
 pub(super) const LAST_SCHEMES: [(&str, &str); 2] =
     [("https", r"^(?:.*[,\s])?https\s*$"), ("http", r"^(?:.*[,\s])?http\s*$")];
 
-/// The last host of `X-Forwarded-Host`.
-pub(super) const LAST_HOST: &str =
-    r"^(?:.*[,\s])?([A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?)\s*$";
+/// What every configuration says of a trusted hop. Many terminators leave the visitor's `X-Forwarded-Host` in place, and all
+/// pass `Host` on.
+pub(super) const HOP_NOTE: &str = "\
+# The proxy before this one. Its word on the visitor counts, and that of no other peer.
+# It must set X-Forwarded-For and -Proto: what it leaves in place is the visitor's word. The host is that of `Host`.
+";

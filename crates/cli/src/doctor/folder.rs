@@ -203,7 +203,9 @@ impl Examination {
             }
             _ => {
                 let heard = self.file(index, Canary::Link, &[]);
-                let followed = heard.is(|seen| (200..300).contains(&seen.status) && seen.shown().is_none());
+                let followed = heard.is(|seen| {
+                    (200..300).contains(&seen.status) && !seen.body.is_empty() && seen.shown().is_none()
+                });
                 match self.judge_refusal(&heard, !followed, |_| root.links()) {
                     Verdict::Pass if !handed_off => not_known(NO_FILE),
                     Verdict::Pass if !heard.is(|seen| seen.status == 403) => {

@@ -22,10 +22,12 @@ const SPOOFED: [(&str, &str); 8] = [
 ];
 
 /// Ways to name the proof as a header of this connection alone (RFC 9110, section 7.6.1).
-const CONNECTION: [&str; 3] = [
+const CONNECTION: [&str; 4] = [
     "Connection: close, X-Secure-Download-Proof\r\n",
     "Connection: x-secure-download-proof\r\nConnection: close\r\n",
     "Connection: X-SECURE-DOWNLOAD-PROOF ,close\r\n",
+    // A server that takes the name out once puts it together.
+    "Connection: close, X-Secure-Download-PrX-Secure-Download-Proofoof\r\n",
 ];
 
 /// How many proxies a TRACE may pass (RFC 9110, section 7.6.2): each of a few answers itself, or the application does.

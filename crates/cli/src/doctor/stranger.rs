@@ -6,7 +6,7 @@ use super::client::Seen;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stranger {
     RateLimiter,
-    /// nginx limits with 503 and no further word, and so do servers that are down.
+    /// nginx limits with 503 and no further word. Apache and lighttpd say as much of an application that does not run.
     Overload,
     LoginPage,
     Redirect,
@@ -49,7 +49,7 @@ impl Stranger {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RateLimiter => "a rate limiter",
-            Self::Overload => "a rate limiter or an overloaded server",
+            Self::Overload => "a server without its application, an overloaded one or a rate limiter",
             Self::LoginPage => "a login page",
             Self::Redirect => "a redirect",
             Self::ErrorPage => "an error page",

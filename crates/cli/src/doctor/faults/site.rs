@@ -6,6 +6,9 @@ use super::{Fault, fault};
 use crate::doctor::client::Seen;
 use crate::doctor::stranger::Stranger;
 
+/// The line of the rendered configuration. An expression for single names would put a name together that stands around another.
+const CONNECTION_OF_APACHE: &str = r#"RequestHeader edit* Connection "(?i)(?<![^,\s])(?!(?:close|keep-alive|upgrade)(?![^,\s]))[^,\s]+" ""        # above `RequestHeader set`"#;
+
 /// No connection, or none that can be trusted.
 pub(in crate::doctor) fn unreachable(error: &str) -> Fault {
     if error.contains("certificate") {
@@ -43,11 +46,8 @@ pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
         )];
     }
     match Stranger::of(seen) {
-        other if other.is_for_now() => vec![fault(
-            "rate-limiter",
-            "a rate limiter answers in place of the application, or a server that is overloaded",
-            "no limit for this client's address, or for /.secure-download-doctor, while the deployment is checked",
-        )],
+        Stranger::RateLimiter => vec![rate_limiter()],
+        Stranger::Overload => vec![application_down(), rate_limiter()],
         Stranger::LoginPage => vec![
             fault(
                 "login-page",
@@ -64,13 +64,25 @@ pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
                 "give the URL that clients end up at",
             )]
         }
-        Stranger::ErrorPage if matches!(seen.status, 500..) => vec![fault(
-            "error-page",
-            "the proxy answers with an error: it does not reach the application",
-            "start the application, or mend the proxy's address of it",
-        )],
+        Stranger::ErrorPage if matches!(seen.status, 500..) => vec![application_down()],
         _ => vec![token, mount, stripped],
     }
+}
+
+fn application_down() -> Fault {
+    fault(
+        "error-page",
+        "the proxy answers with an error: it does not reach the application",
+        "start the application, or mend the proxy's address of it",
+    )
+}
+
+fn rate_limiter() -> Fault {
+    fault(
+        "rate-limiter",
+        "a rate limiter answers in place of the application, or a server that is overloaded",
+        "no limit for this client's address, or for /.secure-download-doctor, while the deployment is checked",
+    )
 }
 
 /// The proxy's own answer to TRACE shows what it adds to requests.
@@ -87,9 +99,7 @@ pub(in crate::doctor) fn trace_shows_proof(dialect: Dialect) -> Fault {
 pub(in crate::doctor) fn connection_drops_proof(dialect: Dialect) -> Fault {
     let mend = match dialect {
         Dialect::Nginx => "proxy_set_header Connection \"\";",
-        Dialect::Apache => {
-            "RequestHeader edit* Connection \"(?i)x-secure-download-proof|x-forwarded-proto\" \"\"        # above `RequestHeader set`"
-        }
+        Dialect::Apache => CONNECTION_OF_APACHE,
         _ => "add the proof behind the rule that drops what `Connection` names",
     };
     fault("connection-drops-proof", "a client can take the proof away, and with it the hand-off", mend)
@@ -115,7 +125,11 @@ pub(in crate::doctor) fn unproven(dialect: Dialect, proof: &str) -> Vec<Fault> {
         Dialect::Nginx => format!("proxy_set_header {name} \"{value}\";"),
         Dialect::Caddy => format!("header_up {name} \"{value}\""),
         Dialect::Apache => format!("RequestHeader set {name} \"{value}\""),
-        Dialect::Lighttpd => format!("setenv.set-request-header += ( \"{name}\" => \"{value}\" )"),
+        // A name that stands twice stops lighttpd: `+=` is for one that is not there.
+        Dialect::Lighttpd if proof == "absent" => {
+            format!("setenv.set-request-header += ( \"{name}\" => \"{value}\" )")
+        }
+        Dialect::Lighttpd => format!("\"{name}\" => \"{value}\",        # in setenv.set-request-header"),
     };
     let set = line("X-Secure-Download-Proof", "<the application's secret>");
     match proof {
@@ -171,4 +185,29 @@ pub(in crate::doctor) fn status_rewritten(dialect: Dialect) -> Vec<Fault> {
             "put the layer inside the routes that do not deliver",
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use secure_download_accel_redirect::{Mapping, ProxyConfig, ProxySecret, Root};
+
+    use super::*;
+
+    #[test]
+    fn the_advised_line_of_apache_is_the_rendered_one() {
+        let mapping = Mapping::new([Root::new("/_protected/media", "/srv/media").expect("a root")]);
+        let (mapping, secret) = (mapping.expect("a mapping"), ProxySecret::from_random(&[7; 32]));
+        let rendered = ProxyConfig::new(Dialect::Apache, &mapping, &secret).render();
+        let line = CONNECTION_OF_APACHE.split("        #").next().expect("a line");
+        assert!(rendered.contains(line), "{line}");
+    }
+
+    #[test]
+    fn lighttpd_is_advised_no_name_twice() {
+        for (proof, twice) in [("absent", true), ("wrong", false), ("repeated", false)] {
+            for fault in unproven(Dialect::Lighttpd, proof) {
+                assert!(twice || !fault.mend.contains("+="), "{proof}: {}", fault.mend);
+            }
+        }
+    }
 }
