@@ -99,7 +99,7 @@ fn servers_that_can_fetch_take_buckets_too() {
             (&["--root", "/_bucket=/srv/media"], "overlaps"),
             (&["--bucket", "/_plain=http://s3.example"], "TLS"),
             (&["--bucket", "/_address=https://10.0.0.1"], "certificate"),
-            (&["--bucket", "/_path=https://s3.example/scans"], "origin"),
+            (&["--bucket", "/_query=https://s3.example/scans?a"], "origin"),
             (&["--bucket", "https://s3.example"], "LOCATION"),
         ] {
             let error = run(arguments).err().unwrap_or_default();
