@@ -3,7 +3,7 @@
 use secure_download_core::{AuditId, Download, Grant, ResponsePlan, Terms};
 
 fn forged(download: Download, plan: ResponsePlan, audit_id: AuditId) -> Grant {
-    Grant { download, plan, terms: Terms::new(), limited: false, audit_id, observer: None }
+    Grant { download, plan, terms: Terms::new(), limited: false, names_cache_policy: false, audit_id, observer: None }
 }
 
 fn main() {}
