@@ -1,8 +1,9 @@
 //! Objects of a store that a test makes up: versions, tags, errors, stalls.
 #![cfg(feature = "object_store")]
 
+mod read_only;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,10 +15,8 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{Error, GetOptions, GetResult, GetResultPayload, ObjectMeta, Result};
+use read_only::{ReadOnly, Reads};
 use secure_download_core::{Body, Decision, Download, FileKey, Gate, RequestHead};
 use secure_download_stream::Stream;
 use tokio::time::Instant;
@@ -37,20 +36,6 @@ enum Kind {
     StallsBehind(usize),
     /// Answers, sends the object up to this byte, then an error.
     BreaksBehind(usize),
-}
-
-struct Store(Kind);
-
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("hunter2")
-    }
-}
-
-impl fmt::Display for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Store")
-    }
 }
 
 const LENGTH: usize = 20;
@@ -93,9 +78,9 @@ fn at_once(bytes: &'static [u8]) -> BoxStream<'static, Result<Bytes>> {
 }
 
 #[async_trait]
-impl ObjectStore for Store {
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        match &self.0 {
+impl Reads for Kind {
+    async fn read(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        match self {
             Kind::Versions(versions) => {
                 let newest = versions.last().map(|(version, _)| (*version).to_owned());
                 let wanted = options.version.clone().or(newest);
@@ -137,36 +122,12 @@ impl ObjectStore for Store {
             }
         }
     }
-
-    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
-        unreachable!("nothing is written")
-    }
-
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        unreachable!("nothing is written")
-    }
-
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        unreachable!("nothing is deleted")
-    }
-
-    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        unreachable!("nothing is listed")
-    }
-
-    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        unreachable!("nothing is listed")
-    }
-
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        unreachable!("nothing is copied")
-    }
 }
 
 type Field = Option<(&'static str, &'static str)>;
 
 async fn ask(kind: Kind, download: &Download, field: Field) -> Response<Body> {
-    ask_of(Stream::object_store(Arc::new(Store(kind))), download, field).await
+    ask_of(Stream::object_store(Arc::new(ReadOnly(kind))), download, field).await
 }
 
 async fn ask_of(strategy: Stream, download: &Download, field: Field) -> Response<Body> {
@@ -229,13 +190,13 @@ async fn the_version_that_is_named_is_delivered() {
 
 #[test]
 fn a_stores_credentials_are_not_printed() {
-    let stream = Stream::object_store(Arc::new(Store(versions())));
+    let stream = Stream::object_store(Arc::new(ReadOnly(versions())));
     assert!(!format!("{stream:?}").contains("hunter2"));
 }
 
 #[tokio::test]
 async fn each_volume_is_its_own_store() {
-    let store = |bytes| Arc::new(Store(Kind::Unversioned(bytes)));
+    let store = |bytes| Arc::new(ReadOnly(Kind::Unversioned(bytes)));
     let strategy = || Stream::object_store(store(b"one")).object_store_volume("two", store(b"two"));
     for (download, status, expected) in [
         (file(), 200, &b"one"[..]),

@@ -1,8 +1,9 @@
 //! Transfers that the store ends early, and that go on with another request.
 #![cfg(feature = "object_store")]
 
+mod read_only;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,13 +12,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{Error, GetOptions, GetResult, GetResultPayload, ObjectMeta, Result};
+use read_only::{ReadOnly, Reads};
 use secure_download_core::{Body, Decision, Download, FileKey, Gate, RequestHead};
 use secure_download_stream::Stream;
 
@@ -70,21 +68,9 @@ impl Store {
     }
 }
 
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Store")
-    }
-}
-
-impl fmt::Display for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Store")
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Store {
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+impl Reads for Store {
+    async fn read(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         let request = self.requests.fetch_add(1, Ordering::Relaxed);
         self.asked.lock().expect("no panic").push(options.clone());
         if self.fails.contains(&request) {
@@ -135,37 +121,13 @@ impl ObjectStore for Store {
             extensions: http::Extensions::default(),
         })
     }
-
-    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
-        unreachable!("nothing is written")
-    }
-
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        unreachable!("nothing is written")
-    }
-
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        unreachable!("nothing is deleted")
-    }
-
-    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        unreachable!("nothing is listed")
-    }
-
-    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        unreachable!("nothing is listed")
-    }
-
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        unreachable!("nothing is copied")
-    }
 }
 
-async fn ask(store: &Arc<Store>, range: Option<&'static str>) -> Response<Body> {
+async fn ask(store: &Arc<ReadOnly<Store>>, range: Option<&'static str>) -> Response<Body> {
     let file = Download::new(FileKey::parse("file").expect("a key"));
     let gate = Gate::builder(HashMap::from([("file".to_owned(), file)]))
         .authorizer(|(): &(), _: &Download| Decision::Allow)
-        .strategy(Stream::object_store(Arc::clone(store) as Arc<dyn ObjectStore>))
+        .strategy(Stream::object_store(Arc::<ReadOnly<Store>>::clone(store)))
         .build();
     let mut headers = HeaderMap::new();
     if let Some(range) = range {
@@ -193,11 +155,11 @@ const MIB: usize = 1024 * 1024;
 async fn the_rest_is_asked_for_when_the_store_ends_a_transfer() {
     for end in [End::Error, End::Quiet, End::Silence] {
         for identity in [Identity::StrongTag, Identity::Version] {
-            let store = Arc::new(Store { identity, ..Store::new(2 * MIB, 100_000, end) });
+            let store = Arc::new(ReadOnly(Store { identity, ..Store::new(2 * MIB, 100_000, end) }));
             let (bytes, whole) = drain(ask(&store, None).await).await;
-            assert!(whole && bytes == store.object, "{end:?}, {identity:?}: {} bytes", bytes.len());
-            assert_eq!(store.requests.load(Ordering::Relaxed), 21, "{end:?}, {identity:?}");
-            let asked = store.asked.lock().expect("no panic");
+            assert!(whole && bytes == store.0.object, "{end:?}, {identity:?}: {} bytes", bytes.len());
+            assert_eq!(store.0.requests.load(Ordering::Relaxed), 21, "{end:?}, {identity:?}");
+            let asked = store.0.asked.lock().expect("no panic");
             for (request, options) in asked.iter().enumerate().skip(1) {
                 let range =
                     options.range.as_ref().expect("a range").as_range(2 * MIB as u64).expect("inside");
@@ -215,39 +177,43 @@ async fn the_rest_is_asked_for_when_the_store_ends_a_transfer() {
 
 #[tokio::test(start_paused = true)]
 async fn ranges_go_on_too() {
-    let store = Arc::new(Store::new(2 * MIB, 100_000, End::Error));
+    let store = Arc::new(ReadOnly(Store::new(2 * MIB, 100_000, End::Error)));
     let (bytes, whole) = drain(ask(&store, Some("bytes=10-999999")).await).await;
-    assert!(whole && bytes == store.object[10..=999_999]);
+    assert!(whole && bytes == store.0.object[10..=999_999]);
     let (bytes, whole) = drain(ask(&store, Some("bytes=0-299999,1000000-1299999")).await).await;
-    let first = bytes.windows(300_000).any(|part| part == &store.object[..300_000]);
-    let second = bytes.windows(300_000).any(|part| part == &store.object[1_000_000..1_300_000]);
+    let first = bytes.windows(300_000).any(|part| part == &store.0.object[..300_000]);
+    let second = bytes.windows(300_000).any(|part| part == &store.0.object[1_000_000..1_300_000]);
     assert!(whole && first && second);
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_state_never_follows_the_first() {
     for identity in [Identity::StrongTag, Identity::Version, Identity::WeakTag, Identity::Date] {
-        let store = Arc::new(Store { identity, replaced_at: 3, ..Store::new(2 * MIB, 100_000, End::Error) });
+        let store = Arc::new(ReadOnly(Store {
+            identity,
+            replaced_at: 3,
+            ..Store::new(2 * MIB, 100_000, End::Error)
+        }));
         let (bytes, whole) = drain(ask(&store, None).await).await;
         let certain = matches!(identity, Identity::StrongTag | Identity::Version);
         assert!(!whole, "{identity:?}");
         assert_eq!(bytes.len(), if certain { 300_000 } else { 100_000 }, "{identity:?}");
-        assert!(bytes == store.object[..bytes.len()], "{identity:?}");
+        assert!(bytes == store.0.object[..bytes.len()], "{identity:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_of_the_store_is_waited_for_and_a_dead_one_is_given_up() {
-    let restarting = Arc::new(Store { fails: 5..7, ..Store::new(2 * MIB, 100_000, End::Error) });
+    let restarting = Arc::new(ReadOnly(Store { fails: 5..7, ..Store::new(2 * MIB, 100_000, End::Error) }));
     let (bytes, whole) = drain(ask(&restarting, None).await).await;
-    assert!(whole && bytes == restarting.object);
-    let dead = Arc::new(Store { fails: 5..usize::MAX, ..Store::new(2 * MIB, 100_000, End::Error) });
+    assert!(whole && bytes == restarting.0.object);
+    let dead = Arc::new(ReadOnly(Store { fails: 5..usize::MAX, ..Store::new(2 * MIB, 100_000, End::Error) }));
     let started = tokio::time::Instant::now();
-    assert_eq!(drain(ask(&dead, None).await).await, (dead.object[..500_000].to_vec(), false));
-    assert_eq!(dead.requests.load(Ordering::Relaxed), 9, "four more requests, and no more");
+    assert_eq!(drain(ask(&dead, None).await).await, (dead.0.object[..500_000].to_vec(), false));
+    assert_eq!(dead.0.requests.load(Ordering::Relaxed), 9, "four more requests, and no more");
     assert_eq!(started.elapsed(), Duration::from_millis(7_500));
     // A few bytes for each request are no progress.
-    let mean = Arc::new(Store::new(2 * MIB, 1, End::Error));
+    let mean = Arc::new(ReadOnly(Store::new(2 * MIB, 1, End::Error)));
     let (bytes, whole) = drain(ask(&mean, None).await).await;
     assert_eq!((bytes.len(), whole), (4, false));
 }
