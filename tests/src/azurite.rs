@@ -13,7 +13,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use secure_download::AzureDelegationKey;
 use sha2::Sha256;
 
-use crate::children::{Running, free_ports, wait_for};
+use crate::children::{Running, free_ports};
 use crate::masked::{CertificateAuthority, TlsRelay};
 use crate::{fetch, fetch_with};
 
@@ -72,8 +72,8 @@ impl Azurite {
             .args(more)
             .arg("--location")
             .arg(folder.path());
-        let server = Running::start(command, &folder.path().join("azurite.log"));
-        wait_for("Azurite", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let mut server = Running::start(command, &folder.path().join("azurite.log"));
+        server.wait_until("Azurite", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         let address = reached((Ipv4Addr::LOCALHOST, port).into()).await;
         let endpoint = format!("http://{address}");
         create_container(&endpoint).await;

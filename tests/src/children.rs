@@ -3,14 +3,18 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running program, ended when dropped.
 #[derive(Debug)]
-pub(crate) struct Running(Child);
+pub(crate) struct Running {
+    child: Child,
+    /// What it prints.
+    log: PathBuf,
+}
 
 impl Running {
     /// Starts a program; what it prints goes to `log`.
@@ -18,14 +22,33 @@ impl Running {
         let program = command.get_program().to_owned();
         let file = File::create(log).expect("a log");
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("a log")).stderr(file);
-        Self(command.spawn().unwrap_or_else(|error| not_installed(&program, &error)))
+        let child = command.spawn().unwrap_or_else(|error| not_installed(&program, &error));
+        Self { child, log: log.to_owned() }
+    }
+
+    /// Asks again and again until the answer is yes.
+    ///
+    /// # Panics
+    /// With the program's last words if it ends first, or if there is no such answer in 90 seconds.
+    pub(crate) fn wait_until(&mut self, what: &str, mut ready: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !ready() {
+            let ended = self.child.try_wait().expect("a child");
+            if ended.is_some() || started.elapsed() > Duration::from_secs(90) {
+                let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+                let lines: Vec<&str> = said.lines().collect();
+                let last = lines[lines.len().saturating_sub(20)..].join("\n");
+                panic!("{what} did not come up ({ended:?}):\n{last}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -40,15 +63,6 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
 
 fn not_installed(program: &OsStr, error: &std::io::Error) -> ! {
     panic!("this test runs {}: {error}; cargo xtask test --install installs it", program.display())
-}
-
-/// Asks again and again until the answer is yes.
-pub(crate) fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !ready() {
-        assert!(started.elapsed() < Duration::from_secs(90), "{what} did not come up");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// The first of `count` consecutive ports on which nobody listens, below those that clients are given.

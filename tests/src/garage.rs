@@ -8,7 +8,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 
-use crate::children::{Running, free_ports, output, wait_for};
+use crate::children::{Running, free_ports, output};
 
 /// Names the program. It takes ten minutes to build, so its test runs by name only: see `CONTRIBUTING.md`.
 const PROGRAM: &str = "GARAGE";
@@ -52,9 +52,9 @@ impl Garage {
             command.arg("-c").arg(&config).args(arguments);
             command
         };
-        let server = Running::start(garage(&["server"]), &folder.path().join("garage.log"));
+        let mut server = Running::start(garage(&["server"]), &folder.path().join("garage.log"));
         let run = |arguments: &[&str]| output(&mut garage(arguments));
-        wait_for("Garage", || run(&["node", "id", "-q"]).is_ok() && run(&["status"]).is_ok());
+        server.wait_until("Garage", || run(&["node", "id", "-q"]).is_ok() && run(&["status"]).is_ok());
         let node = run(&["node", "id", "-q"]).expect("a node");
         let node = node.split('@').next().unwrap_or_default().trim().to_owned();
         for arguments in [

@@ -10,7 +10,7 @@ use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use rusty_s3::S3Action as _;
 
-use crate::children::{Running, free_ports, output, wait_for};
+use crate::children::{Running, free_ports, output};
 use crate::fetch;
 
 /// The user that owns the buckets and may assume roles.
@@ -71,20 +71,22 @@ impl Radosgw {
             ["--mkfs", "-i", "a", "--keyring", text(&keyring), "--monmap", text(&map), "--fsid", &fsid];
         run(at, "ceph-mon", &[&make]);
 
-        let monitor = Running::start(command(at, "ceph-mon", &[&["-f", "-i", "a"]]), &log("mon.out"));
+        let mut monitor = Running::start(command(at, "ceph-mon", &[&["-f", "-i", "a"]]), &log("mon.out"));
         let ceph =
             |arguments: &[&str]| output(&mut command(at, "ceph", &[&["--connect-timeout", "5"], arguments]));
-        wait_for("the monitor", || ceph(&["-s"]).is_ok());
+        monitor.wait_until("the monitor", || ceph(&["-s"]).is_ok());
         let daemon = uuid();
         ceph(&["osd", "new", &daemon]).expect("a daemon's id");
         ceph(&["osd", "crush", "add", "osd.0", "1.0", "root=default", "host=h"]).expect("a place");
         run(at, "ceph-osd", &[&["-i", "0", "--mkfs", "--osd-uuid", &daemon]]);
-        let storage = Running::start(command(at, "ceph-osd", &[&["-f", "-i", "0"]]), &log("osd.out"));
-        wait_for("the storage daemon", || ceph(&["osd", "stat"]).is_ok_and(|stat| stat.contains("1 up")));
+        let mut storage = Running::start(command(at, "ceph-osd", &[&["-f", "-i", "0"]]), &log("osd.out"));
+        storage.wait_until("the storage daemon", || {
+            ceph(&["osd", "stat"]).is_ok_and(|stat| stat.contains("1 up"))
+        });
 
         let server = command(at, "radosgw", &[&["-n", "client.admin", "-f"]]);
-        let server = Running::start(server, &log("rgw.out"));
-        wait_for("radosgw", || std::net::TcpStream::connect(("127.0.0.1", gateway)).is_ok());
+        let mut server = Running::start(server, &log("rgw.out"));
+        server.wait_until("radosgw", || std::net::TcpStream::connect(("127.0.0.1", gateway)).is_ok());
         let endpoint = format!("http://127.0.0.1:{gateway}");
         let this = Self { endpoint, folder, _servers: vec![server, storage, monitor] };
         let (uid, access, secret) = USER;
@@ -199,6 +201,7 @@ fn uuid() -> String {
     fs::read_to_string("/proc/sys/kernel/random/uuid").expect("Linux").trim().to_owned()
 }
 
+/// Keeps no share of the disk free: a monitor stops when 5 % are left, however much that is.
 fn configuration(folder: &Path, fsid: &str, port: u16, gateway: u16) -> String {
     let at = folder.display();
     let (first, last) = (port + 10, port + 90);
@@ -224,6 +227,8 @@ osd pool default pgp num = 1
 osd pool default pg autoscale mode = off
 mon allow pool size one = true
 mon max pg per osd = 1000
+mon data avail warn = 0
+mon data avail crit = 0
 osd crush chooseleaf type = 0
 osd objectstore = memstore
 memstore device bytes = 1073741824

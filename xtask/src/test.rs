@@ -8,18 +8,21 @@ pub(crate) fn run(install: bool) -> Result<(), Failed> {
     install::ensure(install)?;
     checks()?;
     let mut count = Count::default();
+    let mut failures = Failures::default();
     let mut leaked = Vec::new();
     let mut tests = cargo();
     // What passing tests print is shown too, so that it is searched.
     tests.args(["test", "--workspace", "--all-features", "--no-fail-fast", "--", "--show-output"]);
     let succeeded = run_watched(&mut tests, |line| {
         count.add(line);
+        failures.add(line);
         leaked.extend(leak_in(line));
     })?;
     if !leaked.is_empty() {
         count.failed += 1;
         println!("\nthe tests print secrets: {}", leaked.join(", "));
     }
+    failures.print();
     println!("\n{} passed, {} failed", count.passed, count.failed);
     if succeeded && count.failed == 0 && count.passed > 0 {
         Ok(())
@@ -75,6 +78,38 @@ impl Count {
     }
 }
 
+/// What failed tests said. It is told again at the end, where whoever reads only that finds it.
+#[derive(Debug, Default)]
+struct Failures {
+    said: Vec<String>,
+    /// Lines that the current target may still add. None between targets.
+    left: Option<usize>,
+}
+
+impl Failures {
+    /// Longest account of one target: a panic's message with a backtrace.
+    const LINES: usize = 80;
+
+    /// Keeps what stands between `failures:` and `test result:`.
+    fn add(&mut self, line: &str) {
+        match self.left {
+            None if line == "failures:" => self.left = Some(Self::LINES),
+            Some(_) if line.starts_with("test result: ") => self.left = None,
+            Some(left) if left > 0 => {
+                self.said.push(line.to_owned());
+                self.left = Some(left - 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn print(&self) {
+        if !self.said.is_empty() {
+            println!("\nfailures, again:\n{}", self.said.join("\n"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +126,26 @@ mod tests {
             count.add(line);
         }
         assert_eq!(count, Count { passed: 4, failed: 2 });
+    }
+
+    #[test]
+    fn failures_are_kept_and_successes_are_not() {
+        let mut failures = Failures::default();
+        for line in [
+            "---- passes stdout ----",
+            "test result: ok. 1 passed; 0 failed",
+            "failures:",
+            "---- fails stdout ----",
+            "thread 'fails' panicked at a.rs:1:2:",
+            "failures:",
+            "    fails",
+            "test result: FAILED. 1 passed; 1 failed",
+            "---- passes stdout ----",
+        ] {
+            failures.add(line);
+        }
+        let kept =
+            ["---- fails stdout ----", "thread 'fails' panicked at a.rs:1:2:", "failures:", "    fails"];
+        assert_eq!(failures.said, kept);
     }
 }
