@@ -36,10 +36,12 @@ enum Fate {
 }
 
 pub(crate) fn run(only: &str) -> Result<(), Failed> {
-    let mutants: Vec<Mutant> = read(root())?
+    let mut mutants: Vec<Mutant> = read(root())?
         .into_iter()
         .filter(|mutant| mutant.name.contains(only) || mutant.attack.contains(only))
         .collect();
+    // Neighbours share what was built.
+    mutants.sort_by(|one, other| (&one.file, &one.test).cmp(&(&other.file, &other.test)));
     let changed = output(Command::new("git").current_dir(root()).args(["status", "--porcelain"]))?;
     if !changed.trim().is_empty() {
         println!("not committed, so not in what is tried:\n{changed}");
