@@ -117,5 +117,10 @@ fn authorities_of_the_system_and_of_files_are_trusted() {
         let output = doctor(&url, &["--ca", file], None);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+        let output = doctor(&url, &[], Some(Path::new(file)));
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("SSL_CERT_FILE leads to no"), "{output:?}");
+        // Another authority is enough.
+        assert_eq!(doctor(&url, &["--ca", path], Some(Path::new(file))).status.code(), Some(1));
     }
 }

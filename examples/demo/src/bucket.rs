@@ -116,6 +116,8 @@ fn client(
     endpoint: Option<&str>,
     credentials: &Credentials,
 ) -> Result<Arc<dyn ObjectStore>, BoxError> {
+    // Fails only if there is a provider already, which does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = AmazonS3Builder::new()
         .with_region(bucket.region())
         .with_bucket_name(bucket.name())

@@ -16,7 +16,14 @@ impl Trust {
     /// Reads the system's authorities and each of `files` (PEM).
     pub(super) fn load(files: &[PathBuf]) -> Result<Self, String> {
         // Some systems keep a few certificates that cannot be read beside many that can.
-        let mut certificates = rustls_native_certs::load_native_certs().certs;
+        let loaded = rustls_native_certs::load_native_certs();
+        let mut certificates = loaded.certs;
+        let named =
+            ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find(|name| std::env::var_os(name).is_some());
+        if let (Some(name), true) = (named, certificates.is_empty() && files.is_empty()) {
+            let why = loaded.errors.first().map_or_else(|| "it is empty".to_owned(), ToString::to_string);
+            return Err(format!("{name} leads to no certificate: {why}; name a PEM file, or unset it"));
+        }
         for file in files {
             certificates.extend(read(file)?);
         }

@@ -30,8 +30,9 @@ pub(in crate::doctor) fn unreached(seen: &Seen) -> Vec<Fault> {
     );
     let mount = fault(
         "doctor-not-mounted",
-        "the application does not mount the doctor, or that of another version",
-        "build it with the feature `doctor` and mount Doctor under /.secure-download-doctor",
+        "no doctor is mounted at this URL, or one of another version",
+        "build the application with the feature `doctor`, mount Doctor under /.secure-download-doctor, and give --url the \
+         application's own path, if it has one",
     );
     let stripped = fault(
         "headers-stripped",
