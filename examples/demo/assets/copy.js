@@ -13,6 +13,7 @@
     try {
       await navigator.clipboard.writeText(link.value);
       status.textContent = "Copied.";
+      button.focus();
     } catch {
       status.textContent = "The browser does not let this page copy. The link is marked, so please copy it yourself.";
     }

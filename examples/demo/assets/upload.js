@@ -106,5 +106,5 @@
     start([...event.dataTransfer.files]);
   });
 
-  document.getElementById("upload-hint").append(" You can also drop files anywhere on this page.");
+  if (matchMedia("(pointer: fine)").matches) document.getElementById("upload-hint").append(" You can also drop files anywhere on this page.");
 })();

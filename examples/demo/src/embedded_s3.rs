@@ -5,6 +5,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use http::header::{ACCEPT_RANGES, HeaderValue};
+use http::{Method, Request};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -49,6 +53,18 @@ impl EmbeddedS3 {
             loop {
                 let (stream, _) = accepted(|| listener.accept()).await;
                 let service = service.clone();
+                // As S3 does: a player that is not told seeks no further than it has read.
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+                    let answer = Service::call(&service, request);
+                    async move {
+                        let mut response = answer.await?;
+                        if reads && response.status().is_success() {
+                            response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+                        }
+                        Ok::<_, s3s::HttpError>(response)
+                    }
+                });
                 tokio::spawn(async move {
                     // Which version it is, a client may take for ever to say.
                     let mut server = Builder::new(TokioExecutor::new()).http1_only();
