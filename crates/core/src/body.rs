@@ -10,7 +10,7 @@ use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 
 use crate::BoxError;
-use crate::plan::{Part, Parts};
+use crate::parts::{Part, Parts};
 use crate::tracking::Tracking;
 
 type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;

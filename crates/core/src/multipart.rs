@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::plan::Part;
+use crate::parts::Part;
 
 /// So many bytes of framing are sent whatever they frame: enough for 200 ranges of a file with a usual type, too little
 /// for 200 repetitions of a long one.

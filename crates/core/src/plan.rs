@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     HeaderName, LAST_MODIFIED, RANGE, VARY,
@@ -14,7 +13,7 @@ use crate::conditional::{self, Precondition, Validators};
 use crate::content_safety::{Judgement, OCTET_STREAM};
 use crate::range::{self, Ranges};
 use crate::{
-    Body, CachePolicy, ContentPolicy, Disposition, Download, Representation, RequestHead, Terms,
+    Body, CachePolicy, ContentPolicy, Disposition, Download, Parts, Representation, RequestHead, Terms,
     content_disposition, multipart,
 };
 
@@ -276,44 +275,6 @@ pub enum Selection {
 pub struct Sending {
     response: Response<()>,
     parts: Parts,
-}
-
-/// The body's parts in order.
-#[derive(Debug, Clone)]
-pub enum Parts {
-    /// One piece of the file, all of it in most cases. It may be empty.
-    One(Range<u64>),
-    /// `multipart/byteranges`, RFC 9110 section 14.6: literal framing and pieces of the file in turn.
-    Many(Vec<Part>),
-}
-
-/// One part of a body.
-#[derive(Debug, Clone)]
-pub enum Part {
-    /// Bytes to send as they are.
-    Literal(Bytes),
-    /// Bytes of the file, by position.
-    File(Range<u64>),
-}
-
-impl Parts {
-    /// The exact length of the body in bytes.
-    #[must_use]
-    pub fn length(&self) -> u64 {
-        match self {
-            Self::One(range) => range.end - range.start,
-            Self::Many(parts) => parts.iter().map(Part::length).sum(),
-        }
-    }
-}
-
-impl Part {
-    fn length(&self) -> u64 {
-        match self {
-            Self::Literal(bytes) => bytes.len() as u64,
-            Self::File(range) => range.end - range.start,
-        }
-    }
 }
 
 impl Sending {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Response;
 
-use crate::strategy::ServedBy;
+use crate::delivery::ServedBy;
 use crate::{Body, DeliveryError, DeliveryStrategy, Download, Grant, RequestHead};
 
 /// Tries strategies in order until one does not decline.

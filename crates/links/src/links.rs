@@ -9,7 +9,7 @@ use secure_download_core::cookie_values;
 
 use crate::bearer::LinkBearer;
 use crate::claims::{LATEST, LONGEST_TEXT, LinkClaims, LinkId, NewLink, seconds};
-use crate::redeemed::Redeemed;
+use crate::redeemed::{COOKIE_NAME, Redeemed, SECURE_COOKIE_NAME};
 use crate::store::{Lease, LinkStore, StoreError, StoredLink};
 use crate::token::{LeaseClaims, LinkSigner};
 
@@ -28,11 +28,6 @@ const MINTINGS: usize = 2;
 /// How often a use is given back to a store that does not answer, and how long the first pause is. Each pause is twice as long.
 const RETURNS: u32 = 6;
 const RETURN_PAUSE: Duration = Duration::from_millis(500);
-
-/// The cookie that holds the lease, over plain HTTP.
-pub(crate) const COOKIE_NAME: &str = "secure-download-lease";
-/// The same over HTTPS. Browsers take a cookie of such a name from HTTPS alone (RFC 6265bis section 4.1.3.1).
-pub(crate) const SECURE_COOKIE_NAME: &str = "__Secure-secure-download-lease";
 
 type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 

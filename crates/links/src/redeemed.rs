@@ -7,7 +7,11 @@ use http::{HeaderValue, Response, StatusCode};
 use secure_download_core::Body;
 
 use crate::claims::LinkClaims;
-use crate::links::{COOKIE_NAME, SECURE_COOKIE_NAME};
+
+/// The cookie that holds the lease, over plain HTTP.
+pub(crate) const COOKIE_NAME: &str = "secure-download-lease";
+/// The same over HTTPS. Browsers take a cookie of such a name from HTTPS alone (RFC 6265bis section 4.1.3.1).
+pub(crate) const SECURE_COOKIE_NAME: &str = "__Secure-secure-download-lease";
 
 /// A redeemed link: the client that gets this answer, and no other, may download until the lease ends.
 pub struct Redeemed {

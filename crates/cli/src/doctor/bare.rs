@@ -6,9 +6,8 @@ use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::{DOCTOR_MARK, DOCTOR_PATH, DOCTOR_SESSION};
 
 use super::client::{Client, Seen};
-use super::examination::{fault, not_known};
 use super::faults;
-use super::report::Verdict;
+use super::report::{Verdict, fault, not_known};
 use super::site::Site;
 use super::wire::Wire;
 

@@ -4,10 +4,10 @@ use secure_download_accel_redirect::Dialect;
 use secure_download_accel_redirect::doctor::Canary;
 
 use super::client::{Heard, Seen};
-use super::examination::{Examination, fault, not_known};
+use super::examination::Examination;
 use super::faults::Suspects;
 use super::folder::is_content;
-use super::report::Verdict;
+use super::report::{Verdict, fault, not_known};
 use super::stranger;
 
 /// No folder has such a name.

@@ -1,61 +1,23 @@
-//! [`Examination`]: every probe of one deployment, in order.
+//! [`Examination`]: one deployment, and what its answers mean.
 
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
-use secure_download_accel_redirect::Dialect;
-use serde_json::Value;
-
-use super::bare;
 use super::client::{Client, Heard, Seen};
-use super::faults::{self, Fault, Suspects};
-use super::masked::Masked;
-use super::report::{Report, Row, Verdict};
+use super::faults::Fault;
+use super::report::{Row, Verdict, fault};
 use super::stranger;
 
 /// nginx, Apache and lighttpd wait for a minute unless their configuration says otherwise.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// What the application says of itself.
-struct Described {
-    dialect: Option<Dialect>,
-    roots: Vec<Suspects>,
-    masked: Option<Masked>,
-    signer: bool,
-}
-
-impl Described {
-    fn read(described: &Value) -> Option<Self> {
-        let dialect = match described["dialect"].as_str() {
-            Some(name) => Some(name.parse().ok()?),
-            None => None,
-        };
-        let text = |value: &Value| Some(value.as_str()?.to_owned());
-        let mut roots = Vec::new();
-        for root in described["roots"].as_array()? {
-            let (location, folder) = (text(&root["location"])?, text(&root["folder"])?);
-            roots.push(Suspects { dialect: dialect?, location, folder });
-        }
-        let masked = match &described["masked"] {
-            Value::Null => None,
-            masked => Some(Masked {
-                dialect: dialect?,
-                location: text(&masked["location"])?,
-                origin: text(&masked["origin"])?,
-            }),
-        };
-        Some(Self { dialect, roots, masked, signer: described["signer"].as_bool()? })
-    }
-}
-
 /// One examination of one deployment. It spends its token.
 #[derive(Debug)]
 pub struct Examination {
     client: Client,
-    token: String,
-    head_timeout: Duration,
-    rows: Vec<Row>,
+    pub(super) token: String,
+    pub(super) head_timeout: Duration,
+    pub(super) rows: Vec<Row>,
 }
 
 impl Examination {
@@ -84,71 +46,12 @@ impl Examination {
         self
     }
 
-    /// Runs every probe.
-    #[must_use]
-    pub fn run(mut self) -> Report {
-        match self.open() {
-            Ok(described) => self.examine(&described),
-            Err(verdict) => self.row("reach the application", None, verdict),
-        }
-        Report::new(self.rows)
-    }
-
     pub(super) fn row(&mut self, probe: &'static str, root: Option<&str>, verdict: Verdict) {
         self.rows.push(Row { probe, root: root.map(str::to_owned), verdict });
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
-    }
-
-    fn open(&self) -> Result<Described, Verdict> {
-        let heard = self.client.open(&self.token);
-        let described = heard.told().and_then(|text| Described::read(&serde_json::from_str(&text).ok()?));
-        described.ok_or_else(|| match &heard.answer {
-            Ok(seen) => Verdict::Faults { seen: seen.describe(), faults: faults::unreached(seen) },
-            Err(error) => Verdict::Faults { seen: error.clone(), faults: vec![faults::unreachable(error)] },
-        })
-    }
-
-    fn examine(&mut self, described: &Described) {
-        self.row("reach the application", None, Verdict::Pass);
-        let waiting = self.unfinished_head();
-        if let Some(dialect) = described.dialect {
-            self.examine_proxy(dialect, described);
-        }
-        if described.signer {
-            self.signed();
-        }
-        let verdict = match waiting {
-            None => Verdict::DoesNotApply("left out".to_owned()),
-            Some(waiting) => match waiting.join() {
-                Ok(head) => head.verdict(described.dialect),
-                Err(_) => Verdict::NotKnown("the probe failed".to_owned()),
-            },
-        };
-        self.row("end of unfinished heads", None, verdict);
-    }
-
-    /// Runs beside the other probes, since it takes as long as the site waits.
-    fn unfinished_head(&self) -> Option<thread::JoinHandle<bare::Head>> {
-        let longest = self.head_timeout;
-        if longest.is_zero() {
-            return None;
-        }
-        let (wire, site) = (self.client.connect(), self.client.site().clone());
-        Some(thread::spawn(move || bare::unfinished_head(wire, &site, longest)))
-    }
-
-    fn examine_proxy(&mut self, dialect: Dialect, described: &Described) {
-        let proven = self.requests(dialect);
-        self.statuses(dialect);
-        if let Some(masked) = &described.masked {
-            self.masked(masked, proven);
-        }
-        for (index, root) in described.roots.iter().enumerate() {
-            self.folder(index, root, proven);
-        }
     }
 
     /// Right, or wrong if the application was asked, or not known if something in front of it answered.
@@ -184,13 +87,4 @@ impl Examination {
         }
         self.judge(heard, arrived, faults)
     }
-}
-
-pub(super) fn fault(seen: String, mut faults: Vec<Fault>) -> Verdict {
-    faults.truncate(3);
-    Verdict::Faults { seen, faults }
-}
-
-pub(super) fn not_known(why: impl Into<String>) -> Verdict {
-    Verdict::NotKnown(why.into())
 }

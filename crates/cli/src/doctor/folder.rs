@@ -5,9 +5,9 @@ use secure_download_accel_redirect::doctor::{Canary, outside_targets};
 
 use super::bare::{self, Behind};
 use super::client::{Heard, Seen};
-use super::examination::{Examination, fault, not_known};
+use super::examination::Examination;
 use super::faults::{Compressed, Fault, Suspects};
-use super::report::Verdict;
+use super::report::{Verdict, fault, not_known};
 
 /// Compressors that proxies know, by their names in `Content-Encoding`.
 const ENCODINGS: [&str; 4] = ["gzip", "deflate", "br", "zstd"];

@@ -8,10 +8,10 @@ use secure_download_accel_redirect::doctor::Canary;
 
 use super::client::{Heard, Seen};
 use super::direct::is_not_there;
-use super::examination::{Examination, fault, not_known};
+use super::examination::Examination;
 use super::faults;
 use super::folder::{is, is_content, worst};
-use super::report::Verdict;
+use super::report::{Verdict, fault, not_known};
 use super::stranger;
 
 /// Headers that tell of one file and its transfer. Those of the plan and those that every answer of the site has stand beside

@@ -9,6 +9,7 @@ mod folder;
 mod masked;
 mod report;
 mod requests;
+mod run;
 mod signed;
 mod site;
 mod stranger;

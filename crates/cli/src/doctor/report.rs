@@ -42,6 +42,15 @@ pub enum Verdict {
     },
 }
 
+pub(super) fn fault(seen: String, mut faults: Vec<Fault>) -> Verdict {
+    faults.truncate(3);
+    Verdict::Faults { seen, faults }
+}
+
+pub(super) fn not_known(why: impl Into<String>) -> Verdict {
+    Verdict::NotKnown(why.into())
+}
+
 impl Report {
     pub(super) fn new(rows: Vec<Row>) -> Self {
         Self { rows }

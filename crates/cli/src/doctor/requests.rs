@@ -4,9 +4,9 @@ use secure_download_accel_redirect::Dialect;
 
 use super::bare;
 use super::client::{Heard, Seen};
-use super::examination::{Examination, fault, not_known};
+use super::examination::Examination;
 use super::faults;
-use super::report::Verdict;
+use super::report::{Verdict, fault, not_known};
 use super::stranger::{self, Stranger};
 
 /// What no client may tell the application.

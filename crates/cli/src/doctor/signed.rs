@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use secure_download_accel_redirect::doctor::Canary;
 
 use super::client::Seen;
-use super::examination::{Examination, fault, not_known};
+use super::examination::Examination;
 use super::faults;
 use super::folder::is_content;
-use super::report::Verdict;
+use super::report::{Verdict, fault, not_known};
 use super::stranger::{self, Stranger};
 
 const SIGNED: &str = "signed URL";

@@ -8,9 +8,9 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::{Inner, Target};
 use crate::concurrency::Permit;
+use crate::delivery::{Delivery, ServedBy};
 use crate::observe::{ready, tell};
 use crate::router::deliver_named;
-use crate::strategy::{Delivery, ServedBy};
 use crate::tracking::{Held, Tracking, Transfer};
 use crate::usage::{Availability, Use};
 use crate::{
@@ -336,7 +336,7 @@ impl<S: Sync + ?Sized, R: Record> Passage<'_, S, R> {
             DeliveryError::BadGateway(_) | DeliveryError::Declined(_) => StatusCode::BAD_GATEWAY,
             DeliveryError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        self.refuse(status, Reason::Delivery(error)).retry_after(retry_after)
+        self.refuse(status, Reason::Delivery(error.into())).retry_after(retry_after)
     }
 
     fn masked(&self, denial: Denial) -> StatusCode {

@@ -8,7 +8,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use secure_download_core::FileKey;
 
-use super::file::Reads;
+use super::reads::Reads;
 use super::stamp::Stamp;
 
 /// A root folder, held open: what happens to its path later does not matter.

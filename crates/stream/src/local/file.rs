@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-#[cfg(target_os = "linux")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
@@ -12,25 +10,10 @@ use bytes::Bytes;
 use secure_download_core::{DeliveryError, ETag, FileKey, Part, Parts, Representation};
 
 use super::confine::Root;
-use super::on_pool;
 use super::open_files::OpenFiles;
+use super::pool::on_pool;
+use super::reads::{Reads, read_at};
 use super::stamp::{Since, Stamp};
-
-/// How the files of a root are read.
-#[derive(Clone)]
-pub(super) enum Reads {
-    /// On the async thread if the page cache has the bytes, else on the blocking pool.
-    #[cfg(target_os = "linux")]
-    IfCached {
-        /// Set once the file system has said that it cannot read without waiting.
-        missing: Arc<AtomicBool>,
-    },
-    /// On the async thread: the file system is in memory.
-    #[cfg(target_os = "linux")]
-    AtOnce,
-    /// On the blocking pool: the file system may wait for anything.
-    OnPool,
-}
 
 /// How far the kernel is asked to read ahead when bytes were not cached.
 #[cfg(target_os = "linux")]
@@ -186,21 +169,7 @@ impl OpenFile {
 
     /// Reads what is at hand: so many bytes, none at the end of the file. `None` if the bytes must be waited for.
     pub(super) fn read_now(&self, offset: u64, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        match &self.reads {
-            #[cfg(target_os = "linux")]
-            Reads::AtOnce => read_at(&self.file, buffer, offset).map(Some),
-            #[cfg(target_os = "linux")]
-            Reads::IfCached { missing } if !missing.load(Ordering::Relaxed) => {
-                read_nowait(&self.file, buffer, offset, missing)
-            }
-            #[cfg(target_os = "linux")]
-            Reads::IfCached { .. } => Ok(None),
-            Reads::OnPool => {
-                // Only Linux tells what is at hand.
-                let _ = (offset, buffer);
-                Ok(None)
-            }
-        }
+        self.reads.at_hand(&self.file, offset, buffer)
     }
 
     /// Reads, waiting for the disk, and has the kernel fetch what comes next.
@@ -305,41 +274,4 @@ fn changing(error: io::Error) -> DeliveryError {
 
 pub(super) fn ended_early() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the file was cut short while it was being sent")
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    use std::os::unix::fs::FileExt as _;
-    loop {
-        match file.read_at(buffer, offset) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
-}
-
-/// `preadv2(2)` with `RWF_NOWAIT`: what the page cache has, and no waiting.
-#[cfg(target_os = "linux")]
-fn read_nowait(
-    file: &File,
-    buffer: &mut [u8],
-    offset: u64,
-    missing: &AtomicBool,
-) -> io::Result<Option<usize>> {
-    use rustix::io::{Errno, ReadWriteFlags, preadv2};
-    let mut buffers = [io::IoSliceMut::new(buffer)];
-    match preadv2(file, &mut buffers, offset, ReadWriteFlags::NOWAIT) {
-        Ok(count) => Ok(Some(count)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-            missing.store(true, Ordering::Relaxed);
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }

@@ -5,6 +5,8 @@ mod confine;
 mod demand;
 mod file;
 mod open_files;
+mod pool;
+mod reads;
 mod recycle;
 mod stamp;
 
@@ -21,6 +23,7 @@ use self::confine::Root;
 use self::file::Origin;
 pub(crate) use self::file::{Asked, OpenFile};
 use self::open_files::OpenFiles;
+use self::pool::on_pool;
 
 /// One root folder.
 pub(crate) struct LocalSource {
@@ -68,13 +71,6 @@ impl LocalSource {
 impl fmt::Debug for LocalSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalSource").finish_non_exhaustive()
-    }
-}
-
-async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(io::Error::other(error)),
     }
 }
 
