@@ -3,6 +3,8 @@
 
 mod api;
 mod ci;
+#[cfg(test)]
+mod circles;
 mod command;
 mod features;
 mod fuzz;
