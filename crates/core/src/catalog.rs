@@ -10,7 +10,7 @@ use crate::{BoxError, Record};
 
 /// Finds the record that an id names.
 ///
-/// A `HashMap<String, R>` is a catalog, so is an `Arc` of one; [`find_with`] makes one from an async closure.
+/// A `HashMap<String, R>` is a catalog, so is an `Arc` or a `Box` of one; [`find_with`] makes one from an async closure.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -43,6 +43,15 @@ pub trait Catalog: Send + Sync {
 
 #[async_trait]
 impl<C: Catalog + ?Sized> Catalog for Arc<C> {
+    type Record = C::Record;
+
+    async fn find(&self, id: &str) -> Result<Option<C::Record>, BoxError> {
+        (**self).find(id).await
+    }
+}
+
+#[async_trait]
+impl<C: Catalog + ?Sized> Catalog for Box<C> {
     type Record = C::Record;
 
     async fn find(&self, id: &str) -> Result<Option<C::Record>, BoxError> {

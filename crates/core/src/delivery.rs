@@ -74,6 +74,17 @@ impl<D: DeliveryStrategy + ?Sized> DeliveryStrategy for Arc<D> {
     }
 }
 
+#[async_trait]
+impl<D: DeliveryStrategy + ?Sized> DeliveryStrategy for Box<D> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
+        (**self).deliver(grant, head).await
+    }
+}
+
 /// A response extension by which a strategy says that it does not send the bytes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -22,6 +22,8 @@ use crate::{ETag, FileKey, Terms};
 ///     }
 /// }
 /// ```
+///
+/// An `Arc` or a `Box` of a record is a record.
 pub trait Record: Send + Sync {
     /// What to deliver once this record is granted. Called after authorisation, never before.
     fn download(&self) -> Download;
@@ -30,6 +32,18 @@ pub trait Record: Send + Sync {
 impl Record for Download {
     fn download(&self) -> Download {
         self.clone()
+    }
+}
+
+impl<R: Record + ?Sized> Record for Arc<R> {
+    fn download(&self) -> Download {
+        (**self).download()
+    }
+}
+
+impl<R: Record + ?Sized> Record for Box<R> {
+    fn download(&self) -> Download {
+        (**self).download()
     }
 }
 

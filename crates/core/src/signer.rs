@@ -51,6 +51,23 @@ impl<U: UrlSigner + ?Sized> UrlSigner for Arc<U> {
     }
 }
 
+#[async_trait]
+impl<U: UrlSigner + ?Sized> UrlSigner for Box<U> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn sign(
+        &self,
+        grant: &Grant,
+        method: &Method,
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Result<SignedUrl, SignError> {
+        (**self).sign(grant, method, lifetime, now).await
+    }
+}
+
 /// A URL that opens a private file for whoever holds it. `Debug` shows neither path nor query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedUrl {

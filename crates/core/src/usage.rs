@@ -1,5 +1,7 @@
 //! Grants with limited uses: reserved when granted, committed when something left, returned when nothing did.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::BoxError;
@@ -56,6 +58,22 @@ pub trait UsageLimit<S: ?Sized, R: ?Sized>: Send + Sync {
     /// # Errors
     /// An error refuses the request with 503.
     async fn look(&self, subject: &S, record: &R) -> Result<Availability, BoxError>;
+}
+
+#[async_trait]
+impl<S, R, L> UsageLimit<S, R> for Arc<L>
+where
+    S: Sync + ?Sized,
+    R: Sync + ?Sized,
+    L: UsageLimit<S, R> + ?Sized,
+{
+    async fn reserve(&self, subject: &S, record: &R) -> Result<Use, BoxError> {
+        (**self).reserve(subject, record).await
+    }
+
+    async fn look(&self, subject: &S, record: &R) -> Result<Availability, BoxError> {
+        (**self).look(subject, record).await
+    }
 }
 
 /// What [`UsageLimit::look`] found.

@@ -2,15 +2,17 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::executor::block_on;
 use http::Response;
 use secure_download_core::{
-    Authorizer, Body, BoxError, Catalog, Concurrency, ContentPolicy, Decision, DeliveryError,
-    DeliveryStrategy, Denial, Download, Event, FileKey, FirstOf, Gate, Grant, Masking, Observer, RequestHead,
-    Route, Router, ServedBy, Terms, UrlSigner, authorize_with, find_with, signed_in,
+    Authorizer, Availability, Body, BoxError, Catalog, Concurrency, ContentPolicy, Decision, DeliveryError,
+    DeliveryStrategy, Denial, Download, Event, FileKey, FirstOf, Gate, Grant, Masking, Observer, Record,
+    RequestHead, Route, Router, ServedBy, Terms, UrlSigner, UsageLimit, Use, authorize_with, find_with,
+    signed_in,
 };
 use support::{Log, Strategy, allow, boxed, file, get, memory, observer, one, refused};
 
@@ -277,4 +279,40 @@ fn a_key_is_parsed_like_any_other_text() {
     assert_eq!("a/b".parse::<FileKey>(), FileKey::parse("a/b"));
     assert_eq!(FileKey::try_from("a/b"), FileKey::parse("a/b"));
     assert!("a/../b".parse::<FileKey>().is_err() && FileKey::try_from("/a").is_err());
+}
+
+/// Rows behind `Arc`, and every part of a gate behind `Arc` or `Box`.
+#[test]
+fn parts_and_rows_may_be_shared_or_boxed() {
+    let row: Arc<dyn Record> = Arc::new(Box::new(file("a")));
+    let rows = HashMap::from([("known".to_owned(), row)]);
+    let catalog: Box<dyn Catalog<Record = Arc<dyn Record>>> = Box::new(rows);
+    let strategy: Box<dyn DeliveryStrategy> = Box::new(memory(b"text"));
+    let limit: Arc<dyn UsageLimit<(), Arc<dyn Record>>> = Arc::new(NoUses);
+    let shared: Arc<dyn DeliveryStrategy> = Arc::from(strategy);
+    let gate = |limited: bool| {
+        let gate = Gate::builder(Arc::new(HashMap::from([("known".to_owned(), file("a"))])))
+            .authorizer(allow::<(), Download>)
+            .strategy(Arc::clone(&shared));
+        if limited { gate.usage_limit(Arc::new(NoUses)).build() } else { gate.build() }
+    };
+    assert_eq!(finish(gate(false).serve(&(), "known", &get())).status(), 200);
+    assert_eq!(finish(gate(true).serve(&(), "known", &get())).status(), 404);
+    let gate =
+        Gate::builder(catalog).authorizer(allow::<(), Arc<dyn Record>>).strategy(shared).usage_limit(limit);
+    assert_eq!(finish(gate.build().serve(&(), "known", &get())).status(), 404);
+}
+
+/// Every use is spent.
+struct NoUses;
+
+#[async_trait]
+impl<S: Sync + ?Sized, R: Sync + ?Sized> UsageLimit<S, R> for NoUses {
+    async fn reserve(&self, _: &S, _: &R) -> Result<Use, BoxError> {
+        Ok(Use::Spent)
+    }
+
+    async fn look(&self, _: &S, _: &R) -> Result<Availability, BoxError> {
+        Ok(Availability::Spent)
+    }
 }

@@ -151,6 +151,13 @@ pub trait AzureKeyProvider: Send + Sync {
     async fn key(&self) -> Result<Arc<AzureKey>, BoxError>;
 }
 
+#[async_trait]
+impl<P: AzureKeyProvider + ?Sized> AzureKeyProvider for Arc<P> {
+    async fn key(&self) -> Result<Arc<AzureKey>, BoxError> {
+        (**self).key().await
+    }
+}
+
 /// The key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an Azure key is base64 of at least 32 bytes; a delegated one comes with ids, dates and a version")]

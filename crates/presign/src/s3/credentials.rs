@@ -136,6 +136,13 @@ pub trait CredentialProvider: Send + Sync {
     async fn credentials(&self) -> Result<Arc<Credentials>, BoxError>;
 }
 
+#[async_trait]
+impl<P: CredentialProvider + ?Sized> CredentialProvider for Arc<P> {
+    async fn credentials(&self) -> Result<Arc<Credentials>, BoxError> {
+        (**self).credentials().await
+    }
+}
+
 /// Why there are no credentials. The messages hold none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
