@@ -55,6 +55,18 @@ async fn tls_is_spoken_and_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_missing_is_told_at_once() {
+    let server = RedisServer::start().await;
+    let may = ["ACL", "SETUSER", "app", "on", ">known", "~secure-download:*", "+@all", "-ping"];
+    command(&server, &may).await;
+    command(&server, &["CONFIG", "SET", "requirepass", "secret"]).await;
+    for (user, good) in [("", false), (":wrong@", false), (":secret@", true), ("app:known@", true)] {
+        let url = server.url().replace("redis://", &format!("redis://{user}"));
+        assert_eq!(RedisLinkStore::connect(&url).await.is_ok(), good, "{user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_keeps_the_laws() {
     let server = RedisServer::start_with(&["--cluster-enabled", "yes"]).await;
     command(&server, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;

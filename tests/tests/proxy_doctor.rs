@@ -85,6 +85,30 @@ async fn an_outer_layer_that_only_relays() {
     }
 }
 
+/// A cache in front that heeds nothing. Without a row of its own every other row would speak of what was kept.
+#[tokio::test]
+async fn a_cache_in_front() {
+    for server in [Nginx, Caddy] {
+        let site = ProxySite::behind(server).start().await;
+        write_canaries(site.media()).expect("written");
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner = site.proxy();
+        let outer = Nginx.start(folder.path(), |listen| {
+            let folder = folder.path().display();
+            format!(
+                "daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
+                 http {{ access_log off; proxy_cache_path {folder}/cache keys_zone=kept:1m; server {{ listen {listen};\n\
+                 location / {{ proxy_pass http://{inner}; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+                 proxy_set_header Host $http_host; proxy_buffer_size 16k; proxy_buffers 8 16k;\n\
+                 proxy_cache kept; proxy_cache_valid any 1h;\n\
+                 proxy_ignore_headers Cache-Control Vary Set-Cookie Expires; }} }} }}\n"
+            )
+        });
+        let report = report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await;
+        named(&report, "cached", &format!("{server:?}"));
+    }
+}
+
 #[tokio::test]
 async fn every_broken_configuration_is_named() {
     for (servers, from, to, fault) in MISTAKES {

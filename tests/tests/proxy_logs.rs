@@ -100,6 +100,17 @@ async fn nginx_names_the_request_as_the_audit_log_does() {
 /// As long as the tokens of links are, with parts that look like other things.
 const TOKEN: &str = "AQAAAAFPq-TrSOMwBrP6j7K6W_AbCdEf0123456789.css-AbCdEfGhIjKlMnOpQrStUvWxYz";
 
+/// Requests that servers refuse before they know the site or the path. Each ends its connection.
+const MALFORMED: [&str; 7] = [
+    "GET /d/TOKEN HTTP/1.1\r\nConnection: close\r\n\r\n",
+    "GET /d/TOKEN HTTP/1.1\r\nHost: a\r\nno colon\r\nConnection: close\r\n\r\n",
+    "GET /d/TOKEN HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+    "GET /d/TOKEN HTTP/9.9\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "GET /d/TOKEN /d/TOKEN HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "GET http://a b/d/TOKEN HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "POST /d/TOKEN HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
+];
+
 /// Whole configurations, which have a log, and sites within a server that logs by itself.
 #[tokio::test]
 async fn tokens_of_links_are_in_no_log() {
@@ -139,6 +150,12 @@ async fn tokens_of_links_are_in_no_log() {
                     let fields = [referer, format!("Cookie: lease={TOKEN}"), "Content-Length: 0".to_owned()];
                     Http1::connect(running.address()).await.ask(method, &target, &fields).await;
                 }
+            }
+            for malformed in MALFORMED {
+                let mut client = TcpStream::connect(running.address()).await.expect("connected");
+                client.write_all(malformed.replace("TOKEN", TOKEN).as_bytes()).await.expect("sent");
+                // A refusal, after which servers reset or close the connection.
+                let _ = client.read_to_end(&mut Vec::new()).await;
             }
             // A server writes what it has left when it ends.
             drop(running);

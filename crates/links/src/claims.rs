@@ -27,7 +27,7 @@ impl LinkId {
 
     /// From the bytes that [`LinkId::as_bytes`] gave.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

@@ -186,6 +186,14 @@ impl Links {
         if leases.is_empty() { None } else { Some(LinkBearer { claims, leases }) }
     }
 
+    /// Asks the store whether it answers, as a readiness probe does. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.look(Lease::NONE, self.now()).await.map(|_| ())
+    }
+
     /// Ends one link and all its leases. Transfers that run go on.
     ///
     /// # Errors

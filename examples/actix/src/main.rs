@@ -64,6 +64,7 @@ async fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
         if let Some(proxy) = &mut proxy {
             proxy.finish().await;
         }
+        site.finish_store().await;
         served
     };
     tokio::select! {

@@ -49,6 +49,7 @@ fn serve_until_stopped(options: &Options) -> Result<(), Box<dyn Error>> {
             if let Some(proxy) = &mut proxy {
                 proxy.finish().await;
             }
+            site.finish_store().await;
             Ok(())
         };
         tokio::select! {

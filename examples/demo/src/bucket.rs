@@ -85,6 +85,13 @@ impl Bucket {
         Ok(key)
     }
 
+    /// Lets the embedded server send what it has begun; it accepts nothing new.
+    pub(crate) async fn finish(&self) {
+        if let Some((server, _)) = &self.embedded {
+            server.finish().await;
+        }
+    }
+
     /// Removes a file of the embedded bucket. The policy of a real one forbids it: let a lifecycle rule do so.
     pub(crate) async fn remove(&self, key: &str) {
         if let Some((_, folder)) = &self.embedded {

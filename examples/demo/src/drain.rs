@@ -67,13 +67,17 @@ impl Site {
         if self.drain.turns_away.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
         }
-        match self.store.answers().await {
+        if self.store.answers().await.is_err() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n");
+        }
+        match self.links.ready().await {
             Ok(()) => text(StatusCode::OK, "ready"),
-            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the store of links does not answer\n"),
         }
     }
 
-    /// Ready once the demo is told to end and no request is in progress, or `--drain` seconds after.
+    /// Ready once the demo is told to end, no request is in progress and the embedded store has sent what it has begun, or
+    /// `--drain` seconds after.
     ///
     /// With `inherited`, ready at once when told: the next process takes new requests from the same socket. Requests that this
     /// process has accepted are served, for the client did not choose between the two.
@@ -85,8 +89,19 @@ impl Site {
         }
         self.drain.turns_away.store(true, Ordering::Relaxed);
         let mut running = self.drain.running.subscribe();
-        // Only this site sends, so the wait cannot fail.
-        let _ = timeout(self.drain.longest, running.wait_for(|running| *running == 0)).await;
+        let finished = async {
+            // Only this site sends, so the wait cannot fail.
+            let _ = running.wait_for(|running| *running == 0).await;
+            self.finish_store().await;
+        };
+        let _ = timeout(self.drain.longest, finished).await;
+    }
+
+    /// Ready once the embedded store, if there is one, has sent what it has begun.
+    pub async fn finish_store(&self) {
+        if let Some(bucket) = &self.bucket {
+            bucket.finish().await;
+        }
     }
 
     /// Ready `--drain` seconds after the demo was told to end: what is left is cut.

@@ -11,10 +11,12 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use secure_download::BoxError;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::ids;
@@ -31,7 +33,16 @@ pub(crate) struct EmbeddedS3 {
     endpoint: String,
     access_key: String,
     secret_key: String,
+    /// Whether it accepts connections, lets the last requests finish, or is over.
+    stage: watch::Sender<Stage>,
     task: JoinHandle<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    Finishing,
+    Over,
 }
 
 impl EmbeddedS3 {
@@ -49,9 +60,15 @@ impl EmbeddedS3 {
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
+        let stage = watch::Sender::new(Stage::Serving);
+        let (over, mut told) = (stage.clone(), stage.subscribe());
         let task = tokio::spawn(async move {
+            let running = GracefulShutdown::new();
             loop {
-                let (stream, _) = accepted(|| listener.accept()).await;
+                let stream = tokio::select! {
+                    (stream, _) = accepted(|| listener.accept()) => stream,
+                    _ = told.wait_for(|stage| *stage != Stage::Serving) => break,
+                };
                 let service = service.clone();
                 // As S3 does: a player that is not told seeks no further than it has read.
                 let service = service_fn(move |request: Request<Incoming>| {
@@ -65,15 +82,33 @@ impl EmbeddedS3 {
                         Ok::<_, s3s::HttpError>(response)
                     }
                 });
+                // Which version it is, a client may take for ever to say.
+                let mut server = Builder::new(TokioExecutor::new()).http1_only();
+                server.http1().timer(TokioTimer::new()).header_read_timeout(patience);
+                let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+                let connection = running.watch(connection);
                 tokio::spawn(async move {
-                    // Which version it is, a client may take for ever to say.
-                    let mut server = Builder::new(TokioExecutor::new()).http1_only();
-                    server.http1().timer(TokioTimer::new()).header_read_timeout(patience);
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+                    let _ = connection.await;
                 });
             }
+            drop(listener);
+            running.shutdown().await;
+            over.send_replace(Stage::Over);
         });
-        Ok(Self { endpoint, access_key, secret_key, task })
+        Ok(Self { endpoint, access_key, secret_key, stage, task })
+    }
+
+    /// Accepts no connection any more; ready once the last response has left.
+    pub(crate) async fn finish(&self) {
+        self.stage.send_if_modified(|stage| {
+            let serves = *stage == Stage::Serving;
+            if serves {
+                *stage = Stage::Finishing;
+            }
+            serves
+        });
+        // Only this server sends, so the wait cannot fail.
+        let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Over).await;
     }
 
     /// Scheme, host and port.

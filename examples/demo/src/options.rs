@@ -280,10 +280,7 @@ impl Options {
             ));
         }
         if self.has_sample_users() && !url.is_loopback() {
-            return Err(format!(
-                "sample users may not be reached from outside: with --public-url {url} name your own with --user \
-                 NAME:PASSWORD"
-            ));
+            return Err(known_passwords(format_args!("--public-url {url}")));
         }
         Ok(())
     }
@@ -298,13 +295,18 @@ impl Options {
 
     fn check_users(&self, option: &str, listen: &Listen) -> Result<(), String> {
         if listen.is_reachable_from_outside() && self.has_sample_users() {
-            return Err(format!(
-                "sample users may not be reached from outside: with {option} {listen} name your own with --user \
-                 NAME:PASSWORD"
-            ));
+            return Err(known_passwords(format_args!("{option} {listen}")));
         }
         Ok(())
     }
+}
+
+/// `cause` lets others than this machine come.
+fn known_passwords(cause: fmt::Arguments<'_>) -> String {
+    format!(
+        "everybody knows the passwords of alice:alice and bob:bob: with {cause} name users with passwords of your own, \
+         with --user NAME:PASSWORD"
+    )
 }
 
 #[cfg(test)]

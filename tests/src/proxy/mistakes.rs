@@ -45,7 +45,16 @@ pub const MISTAKES: &[Mistake] = &[
     ),
     (&[Nginx], "if_modified_since before;", "max_ranges 0;", "ranges-off"),
     (&[Nginx], "if_modified_since before;", "etag off; add_header ETag '\"x\"';", "validators-replaced"),
+    (&[Nginx], "proxy_set_header X-Forwarded-Host $http_host;", "", "made-up-visitor"),
+    (&[Nginx], "proxy_set_header X-Real-IP \"\";", "", "made-up-visitor"),
+    (
+        &[Nginx],
+        "if_modified_since before;",
+        "if_modified_since before; add_header Cache-Control \"public, max-age=9\" always;",
+        "nginx-headers",
+    ),
     // Caddy
+    (&[Caddy, NewestCaddy], "header_up -X-Real-IP", "", "made-up-visitor"),
     (
         &[Caddy, NewestCaddy],
         "header X-Accel-Redirect /_protected/media/*",
@@ -66,6 +75,18 @@ pub const MISTAKES: &[Mistake] = &[
     (&[Caddy], "method @other GET", "method * GET", "caddy-method"),
     (&[Caddy, NewestCaddy], "reverse_proxy 127", "encode gzip\n\treverse_proxy 127", "compression"),
     // Apache
+    (
+        &[Apache],
+        "RequestHeader set X-Forwarded-Host",
+        "# RequestHeader set X-Forwarded-Host",
+        "made-up-visitor",
+    ),
+    (
+        &[Apache],
+        "TraceEnable Off",
+        "TraceEnable Off\nHeader always add Cache-Control public",
+        "headers-dropped",
+    ),
     (&[Apache], "XSendFile On", "XSendFile Off", "apache-off"),
     (&[Apache], "/media\"\n</V", "/media-evil\"\n</V", "apache-path"),
     (&[Apache], "XSendFilePath \"", "XSendFilePath \"/\"\nXSendFilePath \"", "apache-path"),
@@ -88,6 +109,7 @@ pub const MISTAKES: &[Mistake] = &[
         "connection-drops-proof",
     ),
     // lighttpd
+    (&[Lighttpd], "\"X-Real-IP\" => \"\",", "", "made-up-visitor"),
     (&[Lighttpd], "\"x-sendfile\" => \"enable\"", "\"x-sendfile\" => \"disable\"", "lighttpd-off"),
     (&[Lighttpd], "/media\" ),", "/media-evil\" ),", "lighttpd-docroot"),
     (&[Lighttpd], "\"x-sendfile-docroot\"", "#", "lighttpd-docroot"),

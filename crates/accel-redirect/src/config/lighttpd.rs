@@ -71,10 +71,15 @@ fn log(config: &ProxyConfig<'_>) -> String {
                  accesslog.filename = \"/dev/null\"\n"
             .to_owned(),
         Some(file) => format!(
-            r#"# Tokens of links are long segments of paths, signatures stand in queries: neither is logged.
-accesslog.filename = {file}
-accesslog.format = "%h %t \"%m %U %H\" %>s %b"
+            r#"# Tokens of links are long segments of paths, signatures stand in queries: neither is logged. Malformed requests match no
+# condition, and are not logged at all.
+accesslog.filename = "/dev/null"
+$HTTP["url"] !~ "/[^/]{{40}}" {{
+    accesslog.filename = {file}
+    accesslog.format = "%h %t \"%m %U %H\" %>s %b"
+}}
 $HTTP["url"] =~ "/[^/]{{40}}" {{
+    accesslog.filename = {file}
     accesslog.format = "%h %t \"%m [cut] %H\" %>s %b"
 }}
 "#,

@@ -2,6 +2,24 @@
 
 use crate::Dialect;
 
+/// Headers under which applications read who the visitor is, and the made-up value that an examination sends with each. The
+/// proxy replaces them or takes them away, so none of these values may arrive.
+pub const DOCTOR_VISITOR: [(&str, &str); 13] = [
+    ("forwarded", "for=203.0.113.254"),
+    ("front-end-https", "made-up"),
+    ("true-client-ip", "203.0.113.254"),
+    ("x-client-ip", "203.0.113.254"),
+    ("x-forwarded-for", "203.0.113.254"),
+    ("x-forwarded-host", "made-up.invalid"),
+    ("x-forwarded-port", "made-up"),
+    ("x-forwarded-prefix", "/made-up"),
+    ("x-forwarded-proto", "made-up"),
+    ("x-forwarded-scheme", "made-up"),
+    ("x-forwarded-server", "made-up.invalid"),
+    ("x-forwarded-ssl", "made-up"),
+    ("x-real-ip", "203.0.113.254"),
+];
+
 /// Targets that no proxy may follow, for a root: public files of the system, by climbing and directly, and the canary by a
 /// way that only opens if nginx's location or alias lacks its slash.
 #[must_use]

@@ -26,7 +26,7 @@ pub use self::answers::DOCTOR_MARK;
 use self::answers::{marked, padded, raw, text};
 use self::bucket::{ShowUrl, Unsigned};
 pub use self::canary::{Canary, write_canaries};
-pub use self::examined::outside_targets;
+pub use self::examined::{DOCTOR_VISITOR, outside_targets};
 pub use self::token::DoctorToken;
 use self::token::Lock;
 use crate::config::SPOOFABLE;
@@ -240,7 +240,7 @@ impl Shared {
             || self.masked.as_ref().is_some_and(|masked| masked.is_proven_by(head))
     }
 
-    /// What of the proxy's language a request carried, and whether it carried the proof.
+    /// What of the proxy's language a request carried, what made-up words about its visitor, and whether it carried the proof.
     fn echo(&self, headers: &HeaderMap, head: &RequestHead) -> String {
         let proof = match head.fields(PROXY_PROOF).count() {
             0 => "absent",
@@ -251,6 +251,12 @@ impl Shared {
         let mut text = format!("proof: {proof}\n");
         for name in SPOOFABLE.iter().filter(|name| headers.contains_key(**name)) {
             text.push_str(&format!("spoofed: {name}\n"));
+        }
+        let made_up = |name: &str, value: &str| {
+            headers.get_all(name).iter().any(|line| line.to_str().is_ok_and(|line| line.contains(value)))
+        };
+        for (name, _) in DOCTOR_VISITOR.iter().filter(|(name, value)| made_up(name, value)) {
+            text.push_str(&format!("made up: {name}\n"));
         }
         text
     }

@@ -1,6 +1,7 @@
 //! Probes of what the proxy makes of requests and statuses.
 
 use secure_download_accel_redirect::Dialect;
+use secure_download_accel_redirect::doctor::DOCTOR_VISITOR;
 
 use super::bare;
 use super::client::{Heard, Seen};
@@ -20,6 +21,9 @@ const SPOOFED: [(&str, &str); 8] = [
     ("x-store-query", "x"),
     ("x-secure-download-proof", "ffffffffffffffffffffffffffffffff"),
 ];
+
+/// What a trusted hop says. The proxy takes its word for these two, and for no other.
+const SAID_BY_HOPS: [&str; 2] = ["x-forwarded-for", "x-forwarded-proto"];
 
 /// Ways to name the proof as a header of this connection alone (RFC 9110, section 7.6.1).
 const CONNECTION: [&str; 4] = [
@@ -56,6 +60,8 @@ impl Examination {
         self.row("proof of proxy", None, verdict);
         let verdict = self.spoofed(dialect, &attacked);
         self.row("spoofed headers", None, verdict);
+        let verdict = self.made_up(dialect);
+        self.row("made-up visitor", None, verdict);
         let verdict = if proven { self.named_in_connection(dialect) } else { not_known("there is no proof") };
         self.row("proof named in Connection", None, verdict);
         let verdict = self.trace(dialect);
@@ -73,6 +79,23 @@ impl Examination {
         }
         let seen = format!("the application sees {}", names.join(", "));
         fault(seen, faults::spoofable(dialect, &names))
+    }
+
+    /// Whether the application hears of the visitor from the proxy alone.
+    fn made_up(&self, dialect: Dialect) -> Verdict {
+        let heard = self.client().probe("echo", &DOCTOR_VISITOR);
+        let Some(echo) = heard.told() else {
+            return not_known(stranger::introduce(&heard.answer));
+        };
+        let names: Vec<_> = echo.lines().filter_map(|line| line.strip_prefix("made up: ")).collect();
+        let seen = format!("the application believes the client's own {}", names.join(", "));
+        if names.is_empty() {
+            Verdict::Pass
+        } else if names.iter().all(|name| SAID_BY_HOPS.contains(name)) {
+            not_known(format!("{seen}: right only if this machine is a trusted hop; ask from another one"))
+        } else {
+            fault(seen, vec![faults::made_up(dialect, &names)])
+        }
     }
 
     fn named_in_connection(&self, dialect: Dialect) -> Verdict {

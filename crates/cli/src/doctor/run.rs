@@ -9,7 +9,8 @@ use super::bare;
 use super::examination::Examination;
 use super::faults::{self, Suspects};
 use super::masked::Masked;
-use super::report::{Report, Verdict};
+use super::report::{Report, Verdict, fault, not_known};
+use super::stranger;
 
 /// What the application says of itself.
 struct Described {
@@ -65,6 +66,8 @@ impl Examination {
 
     fn examine(&mut self, described: &Described) {
         self.row("reach the application", None, Verdict::Pass);
+        let verdict = self.fresh(described);
+        self.row("no cache", None, verdict);
         let waiting = self.unfinished_head();
         if let Some(dialect) = described.dialect {
             self.examine_proxy(dialect, described);
@@ -80,6 +83,29 @@ impl Examination {
             },
         };
         self.row("end of unfinished heads", None, verdict);
+    }
+
+    /// Whether the application is asked each time. What comes from a cache says nothing, so no other row would.
+    fn fresh(&self, described: &Described) -> Verdict {
+        let mut probes = vec!["echo".to_owned(), "status/200".to_owned(), "status/404".to_owned()];
+        probes.extend((0..described.roots.len()).map(|root| format!("file/{root}/plain")));
+        probes.extend(described.masked.iter().map(|_| "file/bucket/plain".to_owned()));
+        let mut verdict = Verdict::Pass;
+        for probe in probes {
+            let first = self.client().probe(&probe, &[]);
+            let again = self.client().probe(&probe, &[]);
+            let same =
+                first.is(|first| again.is(|again| first.status == again.status && first.body == again.body));
+            match self.client().arrived(&again) {
+                Some(1..) => {}
+                Some(0) if same && matches!(self.client().arrived(&first), Some(1..)) => {
+                    let seen = format!("{probe} is answered twice and the application asked once");
+                    return fault(seen, vec![faults::cached(described.dialect)]);
+                }
+                _ => verdict = not_known(stranger::introduce(&again.answer)),
+            }
+        }
+        verdict
     }
 
     /// Runs beside the other probes, since it takes as long as the site waits.

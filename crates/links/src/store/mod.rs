@@ -72,6 +72,12 @@ pub struct Lease {
     pub lease: LinkId,
 }
 
+impl Lease {
+    /// Of no link: to ask whether a store answers.
+    pub(crate) const NONE: Self =
+        Self { link: LinkId::from_bytes([0; 16]), lease: LinkId::from_bytes([0; 16]) };
+}
+
 /// What became of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseState {

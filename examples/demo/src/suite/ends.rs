@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::{Demo, Upload, Visitor};
 
 /// More than the kernel and the program hold for a client that does not read.
-const LONG: usize = 32 << 20;
+pub(super) const LONG: usize = 32 << 20;
 
 pub(super) async fn check(program: &str) {
     running_downloads_finish(program).await;
@@ -21,10 +21,10 @@ pub(super) async fn check(program: &str) {
     socket_of_systemd(program).await;
 }
 
-/// A download of which the first bytes have come.
-async fn begin(demo: &Demo, visitor: &Visitor, id: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(demo.address()).await.expect("connected");
-    let request = format!("GET /files/{id} HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", visitor.cookie_line());
+/// A download of `target` at the host and port of `authority`, of which the first bytes have come.
+pub(super) async fn begin(authority: &str, target: &str, field: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(authority).await.expect("connected");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\n{field}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut status = [0; 15];
     stream.read_exact(&mut status).await.expect("an answer");
@@ -33,7 +33,7 @@ async fn begin(demo: &Demo, visitor: &Visitor, id: &str) -> TcpStream {
 }
 
 /// How many bytes are left; a cut transfer may end in a reset.
-async fn rest_of(mut stream: impl AsyncRead + Unpin) -> usize {
+pub(super) async fn rest_of(mut stream: impl AsyncRead + Unpin) -> usize {
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
     rest.len()
@@ -44,7 +44,7 @@ async fn running_downloads_finish(program: &str) {
     let mut alice = Visitor::signed_in(demo.address(), "alice").await;
     let id = alice.upload(Upload { name: "long.bin", content: &vec![7; LONG] }).await;
     assert_eq!(alice.get("/readyz").await.body, b"ready");
-    let running = begin(&demo, &alice, &id).await;
+    let running = begin(&demo.address().to_string(), &format!("/files/{id}"), &alice.cookie_line()).await;
     // It keeps its connection, so that it needs no new one.
     let mut kept = Http1::connect(demo.address()).await;
     demo.signal(Signal::TERM);
@@ -68,7 +68,7 @@ async fn the_deadline_and_a_second_signal_end_it(program: &str) {
         let demo = Demo::start(program, &["--drain", drain]).await;
         let mut alice = Visitor::signed_in(demo.address(), "alice").await;
         let id = alice.upload(Upload { name: "long.bin", content: &vec![7; LONG] }).await;
-        let stalled = begin(&demo, &alice, &id).await;
+        let stalled = begin(&demo.address().to_string(), &format!("/files/{id}"), &alice.cookie_line()).await;
         for signal in 0..signals {
             demo.signal(Signal::TERM);
             // Two signals that wait at the same time are one.

@@ -2,15 +2,33 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, Uri};
+use rustix::process::Signal;
 use system_tests::fetch;
 
+use super::ends::{LONG, begin, rest_of};
 use super::links::{make, redeem};
 use super::{Bucket, Demo, Upload, Visitor};
 
 /// Runs the checks of presigned delivery against one demo application, given the path of its program.
 pub async fn run_presigned(program: &str) {
     run_presigned_at(program, Bucket::default()).await;
+    transfers_of_the_embedded_store_finish(program).await;
+}
+
+/// When the program ends, what its own store has begun is sent.
+async fn transfers_of_the_embedded_store_finish(program: &str) {
+    let demo = Demo::start(program, &["--strategy", "presign", "--drain", "60"]).await;
+    let mut alice = Visitor::signed_in(demo.address(), "alice").await;
+    let id = alice.upload(Upload { name: "long.bin", content: &vec![7; LONG] }).await;
+    let redirect = alice.get(&format!("/files/{id}")).await;
+    let url: Uri = redirect.field("location").expect("a location").parse().expect("a URL");
+    let store = url.authority().expect("a host").as_str();
+    let running = begin(store, &url.path_and_query().expect("a path").to_string(), "Accept: */*").await;
+    demo.signal(Signal::TERM);
+    while alice.get("/readyz").await.status == StatusCode::OK {}
+    assert!(rest_of(running).await > LONG, "the head's rest and the whole file");
+    demo.ended().await;
 }
 
 /// The same, with this bucket.

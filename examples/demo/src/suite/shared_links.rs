@@ -50,7 +50,9 @@ pub async fn run_shared_links(program: &str, arguments: &[&str]) {
     assert_eq!(late.post(&link, &[]).await.status, StatusCode::NOT_FOUND, "its one use is spent");
     assert_eq!(late.get(&file).await.status, StatusCode::NOT_FOUND);
 
+    assert_eq!(alice.get("/readyz").await.status, StatusCode::OK);
     drop(redis);
+    assert_eq!(alice.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE, "no link can be redeemed");
     let answer = resumed.get(&file).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "without its store a link opens nothing");
     assert_eq!(late.post(&link, &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -200,6 +200,10 @@ mod tests {
             ("a.txt", b"\xff\xfeG\0", "text/plain; charset=utf-16", false),
             ("a.csv", b"\xfe\xff\0G", "text/csv; charset=utf-16", false),
             ("a.json", b"{}", "application/json", false),
+            ("iso-2022-jp.txt", b"\x1b$BF|K\x1b(B", "text/plain", false),
+            ("iso-2022-kr.csv", b"\x1b$)C\x0eFnGO\x0f", "text/csv", false),
+            ("coloured.log", "\x1b[32mgrün".as_bytes(), "text/plain", true),
+            ("utf-32.txt", b"\xff\xfe\0\0G\0\0\0", UNKNOWN, false),
         ] {
             assert_eq!(kind(name, bytes), (expected.to_owned(), is_utf8), "{name}");
         }

@@ -3,7 +3,7 @@
 /// What a file is, if it is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Text {
-    /// Valid UTF-8 from the first byte to the last.
+    /// Valid UTF-8 from the first byte to the last, and no encoding of seven bits that shifts by escapes (ISO 2022).
     Utf8,
     /// Begins with a byte order mark of UTF-16.
     Utf16,
@@ -20,6 +20,8 @@ pub(crate) struct TextCheck {
     size: u64,
     not_utf8: bool,
     has_zero: bool,
+    has_escape: bool,
+    has_eighth_bit: bool,
     /// The beginning of a character whose end is in the next chunk.
     half: Vec<u8>,
 }
@@ -28,9 +30,11 @@ impl TextCheck {
     /// Takes the next bytes of the file.
     pub(crate) fn add(&mut self, mut chunk: &[u8]) {
         self.size += chunk.len() as u64;
-        let missing = 2_usize.saturating_sub(self.begins.len()).min(chunk.len());
+        let missing = 4_usize.saturating_sub(self.begins.len()).min(chunk.len());
         self.begins.extend_from_slice(&chunk[..missing]);
         self.has_zero = self.has_zero || chunk.contains(&0);
+        self.has_escape = self.has_escape || chunk.contains(&0x1b);
+        self.has_eighth_bit = self.has_eighth_bit || !chunk.is_ascii();
         while !self.half.is_empty() && !self.not_utf8 {
             let Some((first, rest)) = chunk.split_first() else { return };
             self.half.push(*first);
@@ -52,9 +56,13 @@ impl TextCheck {
 
     /// What the bytes so far are as a whole file.
     pub(crate) fn text(&self) -> Text {
-        if !self.not_utf8 && self.half.is_empty() && !self.has_zero {
+        let shifts = self.has_escape && !self.has_eighth_bit;
+        // The mark of UTF-32 begins as that of UTF-16 does.
+        let marked = matches!(self.begins[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+            && !matches!(self.begins[..], [0xff, 0xfe, 0, 0]);
+        if !self.not_utf8 && self.half.is_empty() && !self.has_zero && !shifts {
             Text::Utf8
-        } else if matches!(self.begins[..], [0xff, 0xfe] | [0xfe, 0xff]) && self.size.is_multiple_of(2) {
+        } else if marked && self.size.is_multiple_of(2) {
             Text::Utf16
         } else if self.has_zero {
             Text::Binary

@@ -15,8 +15,8 @@ pub(super) use self::signed::{
     world_readable,
 };
 pub(super) use self::site::{
-    connection_drops_proof, spoofable, status_rewritten, trace_shows_proof, unfinished_heads, unproven,
-    unreachable, unreached,
+    cached, connection_drops_proof, made_up, spoofable, status_rewritten, trace_shows_proof,
+    unfinished_heads, unproven, unreachable, unreached,
 };
 use super::client::Seen;
 
@@ -141,7 +141,7 @@ impl Suspects {
 
     /// Headers of the plan that did not arrive as they were sent.
     pub(super) fn headers_lost(&self, names: &[String]) -> Vec<Fault> {
-        let what = format!("headers are lost: {}", names.join(", "));
+        let what = format!("headers are lost, or a second line contradicts them: {}", names.join(", "));
         vec![match self.dialect {
             Dialect::Nginx => {
                 let line = |name: &String| {
@@ -155,9 +155,11 @@ impl Suspects {
                 "copy_response_headers {\n    exclude X-Accel-Redirect Content-Length Content-Encoding Accept-Ranges Etag \
                  Last-Modified Date Server Connection\n}",
             ),
-            Dialect::Apache | Dialect::Lighttpd => {
-                fault("headers-dropped", what, "a layer in front takes them away: let them through")
-            }
+            Dialect::Apache | Dialect::Lighttpd => fault(
+                "headers-dropped",
+                what,
+                "a layer in front takes them away, or adds its own: let them through alone",
+            ),
         }]
     }
 

@@ -169,6 +169,40 @@ pub(in crate::doctor) fn spoofable(dialect: Dialect, names: &[&str]) -> Vec<Faul
 }
 
 /// A plain answer did not arrive with its status.
+/// The application believes what a client says about itself.
+pub(in crate::doctor) fn made_up(dialect: Dialect, names: &[&str]) -> Fault {
+    let line = |name: &&str| match (dialect, *name) {
+        (Dialect::Nginx, "x-forwarded-for") => "proxy_set_header X-Forwarded-For $remote_addr;\n".to_owned(),
+        (Dialect::Nginx, "x-forwarded-proto") => "proxy_set_header X-Forwarded-Proto $scheme;\n".to_owned(),
+        (Dialect::Nginx, "x-forwarded-host") => "proxy_set_header X-Forwarded-Host $http_host;\n".to_owned(),
+        (Dialect::Nginx, name) => format!("proxy_set_header {name} \"\";\n"),
+        (Dialect::Caddy, name) => format!("header_up -{name}\n"),
+        (Dialect::Apache, "x-forwarded-host") => {
+            "RequestHeader set X-Forwarded-Host \"expr=%{HTTP_HOST}\"\n".to_owned()
+        }
+        (Dialect::Apache, name) => format!("RequestHeader unset {name}\n"),
+        (Dialect::Lighttpd, name) => format!("setenv.set-request-header += ( \"{name}\" => \"\" )\n"),
+    };
+    let mend: String = names.iter().map(line).collect();
+    fault("made-up-visitor", "clients choose the address, scheme or host that the application believes", mend)
+}
+
+/// A cache in front gives one client the answer of another.
+pub(in crate::doctor) fn cached(dialect: Option<Dialect>) -> Fault {
+    let mend = match dialect {
+        Some(Dialect::Nginx) => "proxy_cache off;        # wherever requests go to the application",
+        Some(Dialect::Apache) => "CacheDisable /        # or below the application's path",
+        _ => {
+            "no cache for the application's paths, or one that heeds `Cache-Control: private` and `no-store`"
+        }
+    };
+    fault(
+        "cached",
+        "a cache answers in the application's place: what one client got, the next one gets",
+        mend,
+    )
+}
+
 pub(in crate::doctor) fn status_rewritten(dialect: Dialect) -> Vec<Fault> {
     let mend = match dialect {
         Dialect::Nginx => "proxy_intercept_errors off;",

@@ -53,9 +53,15 @@ impl Connection {
         Self { connect, current }
     }
 
-    /// Waits for a first connection.
+    /// Waits for a first connection on which the server takes commands: one that asks for a password takes connections without.
     pub(super) async fn ready(&self) -> RedisResult<()> {
-        self.current().await.map(|_| ())
+        let mut connection = self.current().await?;
+        let ping = redis::cmd("PING");
+        match within(PATIENCE, ping.query_async::<Value>(&mut connection)).await {
+            // A user who may run scripts need not be allowed this.
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(()),
+            answer => answer.map(|_| ()),
+        }
     }
 
     /// Runs a script.

@@ -63,7 +63,7 @@ impl RedisLinkStore {
     /// it before.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the URL makes no sense or the server cannot be reached. Later the connection is
+    /// [`StoreError::Unavailable`] if the URL makes no sense, the server cannot be reached, or it asks for a password. Later the connection is
     /// made again by itself whenever it is lost.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let address = Address::parse(url).map_err(unavailable)?;
@@ -90,7 +90,8 @@ impl RedisLinkStore {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if `connect` fails, or takes longer than four seconds.
+    /// [`StoreError::Unavailable`] if `connect` fails or takes longer than four seconds, or if the server asks for a
+    /// password that `connect` did not give.
     pub async fn connect_with<C, F, Fut>(connect: F) -> Result<Self, StoreError>
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
