@@ -19,7 +19,7 @@
 //! | nginx | cut after 60 s | cut after 60 s | [`ProxyConfig::app_resolver`] | refused | the visitor |
 //! | Caddy | from 2.11 on cut after 60 s ([`ProxyConfig::idle_limits`]); older versions hold it: stream large files there | cut after 30 s | followed | waits for a writer: no switch | the visitor |
 //! | Apache | cut after 60 s | cut after 20 to 40 s, with `mod_reqtimeout` | followed | refused | the visitor |
-//! | lighttpd | cut after 60 s | cut after 60 s | a restart | refused | what the hop says, then the hop; only of HTTPS |
+//! | lighttpd | cut after 60 s | cut 60 s after its last byte: one that trickles is held | a restart | refused | what the hop says, then the hop; only of HTTPS |
 //!
 //! ```
 //! use secure_download_accel_redirect::{AccelRedirect, Dialect, Mapping, ProxyConfig, ProxySecret, Root};
