@@ -12,8 +12,9 @@ use crate::invisible::{is_invisible, shapes};
 /// The name of a file whose own name is missing or has nothing left.
 pub(crate) const NAMELESS: &str = "download";
 
-/// The longest name in bytes: file systems stop at 255, and browsers append ` (1)` or `.crdownload`.
-pub(crate) const MAX_LEN: usize = 240;
+/// The longest name in bytes: file systems stop at 255, browsers append ` (1)` or `.crdownload`, and wget cuts names off 19
+/// bytes before that.
+pub(crate) const MAX_LEN: usize = 236;
 
 /// The longest extension that is kept when a name is cut, dots included.
 const MAX_EXTENSION: usize = 24;
@@ -31,7 +32,7 @@ const MAX_EXTENSION: usize = 24;
 ///   `curl -OJ` save it as it is, browsers replace the dot themselves. The start-up files of shells, of tools for downloading
 ///   and of web servers (`.bashrc`, `.curlrc`, `.htaccess`) lose it, for saving one in a home or web folder makes it act.
 /// - A Windows device name (`CON`, `nul.txt`, `LPT1`) gets a leading `_`.
-/// - More than 240 bytes are cut in front of the extension, of which `.tar.gz` and `.user.js` are whole.
+/// - More than 236 bytes are cut in front of the extension, of which `.tar.gz` and `.user.js` are whole.
 /// - What is then empty is named `download`.
 ///
 /// Characters that only Windows forbids (`:*?"<>|`) stay: browsers there replace them, and other systems allow them.
