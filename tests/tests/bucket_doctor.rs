@@ -136,7 +136,7 @@ async fn a_private_bucket_with_the_right_time_is_no_fault() {
     write_canaries(&store.bucket()).expect("written");
     let report = examine_redirecting(&store.endpoint()).await;
     let passed = report.rows().iter().filter(|row| matches!(row.verdict, Verdict::Pass)).count();
-    assert!(report.is_healthy() && passed == 5, "{report}");
+    assert!(report.is_healthy() && passed == 6, "{report}");
 }
 
 #[tokio::test]

@@ -47,22 +47,29 @@ impl Laws {
         self.none_is_left(link, self.now, "all were taken").await
     }
 
-    /// Very many leases end at once. A store may end some of them in each step, and finds the use that is left behind all.
+    /// Very many leases end at once. A store may end some of them in each step, and finds the use that is left behind all: for
+    /// the lease that had it, and for another.
     pub(super) async fn many_at_once(&self) -> Verdict {
         let many = 3 * FEW as u32;
-        let link = self.mint(Some(many)).await?;
-        let spent = (1..many).map(|_| async {
-            let lease = self.lease_until(link, self.now + LASTS, self.now).await?;
-            self.commits(lease, self.now, true, "it holds a use").await
-        });
-        try_join_all(spent).await?;
-        let last = self.lease_until(link, self.now + LASTS + 1, self.now).await?;
-        self.is(last, self.now + LASTS, LeaseState::Held, "it comes late").await?;
-        let end = self.now + LASTS + 1;
-        let again = self.store.reserve(last, end + LASTS, end).await.map_err(failed("reserve"))?;
-        ensure!(again, "{many} leases have ended, the last with a use that was not spent, and none is left");
-        self.is(last, end + LASTS - 1, LeaseState::Held, "it was redeemed again").await?;
-        self.none_is_left(link, end + LASTS - 1, "all others were spent").await?;
+        for another in [false, true] {
+            let link = self.mint(Some(many)).await?;
+            let spent = (1..many).map(|_| async {
+                let lease = self.lease_until(link, self.now + LASTS, self.now).await?;
+                self.commits(lease, self.now, true, "it holds a use").await
+            });
+            try_join_all(spent).await?;
+            let last = self.lease_until(link, self.now + LASTS + 1, self.now).await?;
+            self.is(last, self.now + LASTS, LeaseState::Held, "it comes late").await?;
+            let end = self.now + LASTS + 1;
+            let next = if another { Lease { link, lease: fresh() } } else { last };
+            let again = self.store.reserve(next, end + LASTS, end).await.map_err(failed("reserve"))?;
+            ensure!(
+                again,
+                "{many} leases have ended, the last with a use that was not spent, and none is left"
+            );
+            self.is(next, end + LASTS - 1, LeaseState::Held, "it took the use that was left").await?;
+            self.none_is_left(link, end + LASTS - 1, "all others were spent").await?;
+        }
 
         let record = format!("record {}", fresh());
         let links: Vec<_> = (0..many).map(|_| fresh()).collect();
