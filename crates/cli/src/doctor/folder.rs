@@ -263,14 +263,14 @@ pub(super) fn is_content(seen: &Seen, canary: Canary) -> bool {
     canary.content().as_ref() == Some(&seen.body)
 }
 
-/// Whether a header arrived, and none that contradicts it; spaces apart, for Apache takes those between members away. A second
-/// content security policy only forbids more.
+/// Whether a header arrived, and none that contradicts it; spaces apart, for Apache takes those between members away. More
+/// lines of a list only add to it, and a second content security policy only forbids more.
 fn arrived(seen: &Seen, name: &str, value: &str) -> bool {
     let plain = |text: &str| text.replace(", ", ",");
     let mut lines = seen.headers.get_all(name).iter();
     let same = |line: &HeaderValue| line.to_str().is_ok_and(|line| plain(line) == plain(value));
     match name {
-        "content-security-policy" => lines.any(same),
+        "content-security-policy" | "vary" => lines.any(same),
         _ => seen.headers.contains_key(name) && lines.all(same),
     }
 }
