@@ -304,7 +304,7 @@ impl Options {
 /// `cause` lets others than this machine come.
 fn known_passwords(cause: fmt::Arguments<'_>) -> String {
     format!(
-        "everybody knows the passwords of alice:alice and bob:bob: with {cause} name users with passwords of your own, \
+        "sample users (alice:alice, bob:bob) may not be reached from outside: with {cause} name users with passwords of your own, \
          with --user NAME:PASSWORD"
     )
 }
