@@ -3,11 +3,18 @@
 //! Everything happens in a work tree of its own at the last commit, so whatever ends it, the checkout is as it was.
 
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::command::{Failed, cargo, output, root, target};
 use crate::held_by::TestName;
+
+/// No test takes longer. A mutant may make its test wait for ever, which is noticed too.
+const LONGEST: Duration = Duration::from_secs(600);
 
 const LIST: &str = "xtask/mutants.txt";
 
@@ -25,7 +32,7 @@ struct Mutant {
 /// How a mutant fared.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
-    /// The named test failed.
+    /// The named test failed, or did not end.
     Noticed,
     /// The named test passed: the defence is not held.
     Survived,
@@ -161,9 +168,9 @@ impl WorkTree {
         if !built.status.success() {
             return Ok(Fate::NoMutant(String::from_utf8_lossy(&built.stderr).into_owned()));
         }
-        let ran = command()?.args(["--", &test.function]).output();
-        let ran = ran.map_err(|error| Failed(format!("cannot run cargo: {error}")))?;
-        let text = String::from_utf8_lossy(&ran.stdout);
+        let Some((text, succeeded)) = run_for(LONGEST, command()?.args(["--", &test.function]))? else {
+            return Ok(Fate::Noticed);
+        };
         let lines = text.lines().filter(|line| {
             line.strip_prefix("test ").is_some_and(|rest| {
                 rest.split(" ... ")
@@ -171,7 +178,7 @@ impl WorkTree {
                     .is_some_and(|path| path.rsplit("::").next() == Some(&test.function))
             })
         });
-        let (passed, failed) = (lines.clone().any(|line| line.ends_with(" ok")), !ran.status.success());
+        let (passed, failed) = (lines.clone().any(|line| line.ends_with(" ok")), !succeeded);
         match (passed, failed) {
             (true, false) => Ok(Fate::Survived),
             // A test that ends the process leaves no line.
@@ -179,6 +186,32 @@ impl WorkTree {
             (false, false) => Err(Failed(format!("{name} was not run:\n{text}"))),
         }
     }
+}
+
+/// What a command printed, and whether it succeeded. `None` if it did not end in time: it is ended then, with its children.
+fn run_for(time: Duration, command: &mut Command) -> Result<Option<(String, bool)>, Failed> {
+    let failed = |error: std::io::Error| Failed(format!("cannot run cargo: {error}"));
+    let mut child =
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
+    let mut stdout = child.stdout.take().expect("piped");
+    let reading = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let started = Instant::now();
+    let ended = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break Some(status);
+        }
+        if started.elapsed() > time {
+            output(Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]))?;
+            child.wait().map_err(failed)?;
+            break None;
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    let text = reading.join().expect("it reads").map_err(failed)?;
+    Ok(ended.map(|status| (text, status.success())))
 }
 
 impl Drop for WorkTree {
@@ -260,5 +293,19 @@ mod tests {
                 "no mutant takes out what holds {name}"
             );
         }
+    }
+
+    #[test]
+    fn a_command_without_an_end_is_ended_with_its_children() {
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        };
+        let told = run_for(Duration::from_secs(60), &mut shell("echo told")).ok().flatten();
+        assert_eq!(told, Some(("told\n".to_owned(), true)));
+        // Its output is read to the end, so the child must be gone too.
+        let endless = run_for(Duration::from_millis(100), &mut shell("sleep 600 & sleep 600; true")).ok();
+        assert_eq!(endless, Some(None));
     }
 }
