@@ -85,6 +85,26 @@ async fn an_outer_layer_that_only_relays() {
     }
 }
 
+/// A second nginx in front that closes everything near the internal location is no fault.
+#[tokio::test]
+async fn an_outer_layer_that_closes_the_location() {
+    let site = ProxySite::behind(Nginx).start().await;
+    write_canaries(site.media()).expect("written");
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = site.proxy();
+    let outer = Nginx.start(folder.path(), |listen| {
+        let folder = folder.path().display();
+        format!(
+            "daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
+             http {{ access_log off; server {{ listen {listen}; location /_protected/ {{ return 404; }}\n\
+             location / {{ proxy_pass http://{inner}; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+             proxy_set_header Host $http_host; proxy_buffer_size 16k; proxy_buffers 8 16k; }} }} }}\n"
+        )
+    });
+    let report = report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await;
+    assert!(report.is_healthy(), "{report}");
+}
+
 /// A cache in front that heeds nothing. Without a row of its own every other row would speak of what was kept.
 #[tokio::test]
 async fn a_cache_in_front() {

@@ -92,9 +92,15 @@ impl Examination {
             };
             let by_nginx = at.is_page_of_nginx() && matches!(at.status, 403 | 404 | 500 | 502);
             if by_nginx && (at.status != elsewhere.status || !elsewhere.is_page_of_nginx()) {
-                return match elsewhere.status {
-                    429 | 503 => not_known(stranger::introduce(&Ok(elsewhere.clone()))),
-                    _ => fault("nginx takes a sibling of the location".to_owned(), root.nginx_slash()),
+                let taken = || fault("nginx takes a sibling of the location".to_owned(), root.nginx_slash());
+                return match (at.status, elsewhere.status) {
+                    (_, 429 | 503) => not_known(stranger::introduce(&Ok(elsewhere.clone()))),
+                    // A server in front may close everything near the location. Hand-offs do not pass it.
+                    (404, _) => match self.sibling_handed_off(index, root) {
+                        Verdict::Pass => Verdict::Pass,
+                        _ => taken(),
+                    },
+                    _ => taken(),
                 };
             }
             if at.status != elsewhere.status || !(is_not_there(at) || method == "OPTIONS") {
