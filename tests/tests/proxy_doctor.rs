@@ -63,32 +63,9 @@ async fn apache_with_mod_deflate() {
     assert!(report.is_healthy(), "{report}");
 }
 
-/// A second proxy in front that only relays is no fault.
-#[tokio::test]
-async fn an_outer_layer_that_only_relays() {
-    for server in ProxyServer::ALL {
-        let site = ProxySite::behind(server).start().await;
-        write_canaries(site.media()).expect("written");
-        let folder = tempfile::tempdir().expect("a folder");
-        let inner = site.proxy();
-        let outer = Nginx.start(folder.path(), |listen| {
-            let folder = folder.path().display();
-            format!(
-                "daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
-                 http {{ access_log off; server {{ listen {listen}; location / {{ proxy_pass http://{inner};\n\
-                 proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $http_host;\n\
-                 proxy_buffer_size 16k; proxy_buffers 8 16k; }} }} }}\n"
-            )
-        });
-        let report = report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await;
-        assert!(report.is_healthy(), "{server:?}\n{report}");
-    }
-}
-
-/// A second nginx in front that closes everything near the internal location is no fault.
-#[tokio::test]
-async fn an_outer_layer_that_closes_the_location() {
-    let site = ProxySite::behind(Nginx).start().await;
+/// The report on a site with canaries behind a second nginx that relays, with more lines in its `http`, `server` and `location`.
+async fn behind_nginx(server: ProxyServer, [http, more, location]: [&str; 3]) -> Report {
+    let site = ProxySite::behind(server).start().await;
     write_canaries(site.media()).expect("written");
     let folder = tempfile::tempdir().expect("a folder");
     let inner = site.proxy();
@@ -96,35 +73,39 @@ async fn an_outer_layer_that_closes_the_location() {
         let folder = folder.path().display();
         format!(
             "daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
-             http {{ access_log off; server {{ listen {listen}; location /_protected/ {{ return 404; }}\n\
-             location / {{ proxy_pass http://{inner}; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
-             proxy_set_header Host $http_host; proxy_buffer_size 16k; proxy_buffers 8 16k; }} }} }}\n"
+             http {{ access_log off; {http} server {{ listen {listen}; {more} location / {{ proxy_pass http://{inner};\n\
+             proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $http_host;\n\
+             proxy_buffer_size 16k; proxy_buffers 8 16k; {location} }} }} }}\n"
         )
+        .replace("FOLDER", &folder.to_string())
     });
-    let report = report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await;
+    report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await
+}
+
+/// A second proxy in front that only relays is no fault.
+#[tokio::test]
+async fn an_outer_layer_that_only_relays() {
+    for server in ProxyServer::ALL {
+        let report = behind_nginx(server, [""; 3]).await;
+        assert!(report.is_healthy(), "{server:?}\n{report}");
+    }
+}
+
+/// Nor is one that closes everything near the internal location.
+#[tokio::test]
+async fn an_outer_layer_that_closes_the_location() {
+    let report = behind_nginx(Nginx, ["", "location /_protected/ { return 404; }", ""]).await;
     assert!(report.is_healthy(), "{report}");
 }
 
 /// A cache in front that heeds nothing. Without a row of its own every other row would speak of what was kept.
 #[tokio::test]
 async fn a_cache_in_front() {
+    let kept = "proxy_cache kept; proxy_cache_valid any 1h;\n\
+                proxy_ignore_headers Cache-Control Vary Set-Cookie Expires;";
     for server in [Nginx, Caddy] {
-        let site = ProxySite::behind(server).start().await;
-        write_canaries(site.media()).expect("written");
-        let folder = tempfile::tempdir().expect("a folder");
-        let inner = site.proxy();
-        let outer = Nginx.start(folder.path(), |listen| {
-            let folder = folder.path().display();
-            format!(
-                "daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
-                 http {{ access_log off; proxy_cache_path {folder}/cache keys_zone=kept:1m; server {{ listen {listen};\n\
-                 location / {{ proxy_pass http://{inner}; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
-                 proxy_set_header Host $http_host; proxy_buffer_size 16k; proxy_buffers 8 16k;\n\
-                 proxy_cache kept; proxy_cache_valid any 1h;\n\
-                 proxy_ignore_headers Cache-Control Vary Set-Cookie Expires; }} }} }}\n"
-            )
-        });
-        let report = report_at(&format!("http://{}", outer.address()), DOCTOR_TOKEN).await;
+        let report =
+            behind_nginx(server, ["proxy_cache_path FOLDER/cache keys_zone=kept:1m;", "", kept]).await;
         named(&report, "cached", &format!("{server:?}"));
     }
 }

@@ -41,23 +41,19 @@ pub trait Catalog: Send + Sync {
     async fn find(&self, id: &str) -> Result<Option<Self::Record>, BoxError>;
 }
 
-#[async_trait]
-impl<C: Catalog + ?Sized> Catalog for Arc<C> {
-    type Record = C::Record;
+macro_rules! forward {
+    ($($pointer:ident)*) => {$(
+        #[async_trait]
+        impl<C: Catalog + ?Sized> Catalog for $pointer<C> {
+            type Record = C::Record;
 
-    async fn find(&self, id: &str) -> Result<Option<C::Record>, BoxError> {
-        (**self).find(id).await
-    }
+            async fn find(&self, id: &str) -> Result<Option<C::Record>, BoxError> {
+                (**self).find(id).await
+            }
+        }
+    )*};
 }
-
-#[async_trait]
-impl<C: Catalog + ?Sized> Catalog for Box<C> {
-    type Record = C::Record;
-
-    async fn find(&self, id: &str) -> Result<Option<C::Record>, BoxError> {
-        (**self).find(id).await
-    }
-}
+forward!(Arc Box);
 
 #[async_trait]
 impl<R: Record + Clone, H: BuildHasher + Send + Sync> Catalog for HashMap<String, R, H> {

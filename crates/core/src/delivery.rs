@@ -63,27 +63,25 @@ pub trait DeliveryStrategy: Send + Sync {
     async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError>;
 }
 
-#[async_trait]
-impl<D: DeliveryStrategy + ?Sized> DeliveryStrategy for Arc<D> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
+macro_rules! forward {
+    ($($pointer:ident)*) => {$(
+        #[async_trait]
+        impl<D: DeliveryStrategy + ?Sized> DeliveryStrategy for $pointer<D> {
+            fn name(&self) -> &'static str {
+                (**self).name()
+            }
 
-    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
-        (**self).deliver(grant, head).await
-    }
+            async fn deliver(
+                &self,
+                grant: Grant,
+                head: &RequestHead,
+            ) -> Result<Response<Body>, DeliveryError> {
+                (**self).deliver(grant, head).await
+            }
+        }
+    )*};
 }
-
-#[async_trait]
-impl<D: DeliveryStrategy + ?Sized> DeliveryStrategy for Box<D> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    async fn deliver(&self, grant: Grant, head: &RequestHead) -> Result<Response<Body>, DeliveryError> {
-        (**self).deliver(grant, head).await
-    }
-}
+forward!(Arc Box);
 
 /// A response extension by which a strategy says that it does not send the bytes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,39 +34,27 @@ pub trait UrlSigner: Send + Sync {
     ) -> Result<SignedUrl, SignError>;
 }
 
-#[async_trait]
-impl<U: UrlSigner + ?Sized> UrlSigner for Arc<U> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
+macro_rules! forward {
+    ($($pointer:ident)*) => {$(
+        #[async_trait]
+        impl<U: UrlSigner + ?Sized> UrlSigner for $pointer<U> {
+            fn name(&self) -> &'static str {
+                (**self).name()
+            }
 
-    async fn sign(
-        &self,
-        grant: &Grant,
-        method: &Method,
-        lifetime: Duration,
-        now: SystemTime,
-    ) -> Result<SignedUrl, SignError> {
-        (**self).sign(grant, method, lifetime, now).await
-    }
+            async fn sign(
+                &self,
+                grant: &Grant,
+                method: &Method,
+                lifetime: Duration,
+                now: SystemTime,
+            ) -> Result<SignedUrl, SignError> {
+                (**self).sign(grant, method, lifetime, now).await
+            }
+        }
+    )*};
 }
-
-#[async_trait]
-impl<U: UrlSigner + ?Sized> UrlSigner for Box<U> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    async fn sign(
-        &self,
-        grant: &Grant,
-        method: &Method,
-        lifetime: Duration,
-        now: SystemTime,
-    ) -> Result<SignedUrl, SignError> {
-        (**self).sign(grant, method, lifetime, now).await
-    }
-}
+forward!(Arc Box);
 
 /// A URL that opens a private file for whoever holds it. `Debug` shows neither path nor query.
 #[derive(Clone, PartialEq, Eq)]

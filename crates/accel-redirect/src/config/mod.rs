@@ -25,6 +25,8 @@ pub use self::address::{AppAddress, ListenAddress};
 pub use self::compressor::Compressor;
 pub use self::error::ProxyConfigError;
 pub use self::range::IpRange;
+#[cfg(all(test, feature = "doctor"))]
+pub(crate) use self::visitor::OTHER_NAMES;
 use crate::mapping::{checked_folder, is_beneath};
 use crate::{BucketUpstream, BucketUpstreamError, Dialect, Mapping, MappingError, ProxySecret, Root};
 

@@ -2,7 +2,7 @@
 
 /// Other names under which applications read the visitor's address, scheme, host or path. The rendered configuration takes them
 /// away from requests: what `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say is said once.
-pub(super) const OTHER_NAMES: [&str; 10] = [
+pub(crate) const OTHER_NAMES: [&str; 10] = [
     "Forwarded",
     "Front-End-Https",
     "True-Client-IP",

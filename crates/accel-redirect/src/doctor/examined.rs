@@ -64,3 +64,18 @@ pub(super) fn description(shared: &super::Shared) -> String {
     let signer = shared.urls.is_some();
     format!("{{\"dialect\":{dialect},\"roots\":[{roots}],\"masked\":{masked},\"signer\":{signer}}}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OTHER_NAMES;
+
+    #[test]
+    fn every_name_that_rendered_configurations_deal_with_is_made_up() {
+        let said_once = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
+        let mut names: Vec<_> =
+            OTHER_NAMES.iter().chain(&said_once).map(|name| name.to_lowercase()).collect();
+        names.sort_unstable();
+        assert_eq!(names, DOCTOR_VISITOR.map(|(name, _)| name));
+    }
+}

@@ -156,32 +156,32 @@ pub(in crate::doctor) fn unproven(dialect: Dialect, proof: &str) -> Vec<Fault> {
     }
 }
 
-/// A request header of the proxy's language reached the application.
-pub(in crate::doctor) fn spoofable(dialect: Dialect, names: &[&str]) -> Vec<Fault> {
-    let line = |name: &&str| match dialect {
+/// The line that takes a header of requests away.
+fn without(dialect: Dialect, name: &str) -> String {
+    match dialect {
         Dialect::Nginx => format!("proxy_set_header {name} \"\";\n"),
         Dialect::Caddy => format!("header_up -{name}\n"),
         Dialect::Apache => format!("RequestHeader unset {name}\n"),
         Dialect::Lighttpd => format!("setenv.set-request-header += ( \"{name}\" => \"\" )\n"),
-    };
-    let mend: String = names.iter().map(line).collect();
+    }
+}
+
+/// A request header of the proxy's language reached the application.
+pub(in crate::doctor) fn spoofable(dialect: Dialect, names: &[&str]) -> Vec<Fault> {
+    let mend: String = names.iter().map(|name| without(dialect, name)).collect();
     vec![fault("spoofed-headers", "clients may speak the proxy's language to the application", mend)]
 }
 
-/// A plain answer did not arrive with its status.
 /// The application believes what a client says about itself.
 pub(in crate::doctor) fn made_up(dialect: Dialect, names: &[&str]) -> Fault {
     let line = |name: &&str| match (dialect, *name) {
         (Dialect::Nginx, "x-forwarded-for") => "proxy_set_header X-Forwarded-For $remote_addr;\n".to_owned(),
         (Dialect::Nginx, "x-forwarded-proto") => "proxy_set_header X-Forwarded-Proto $scheme;\n".to_owned(),
         (Dialect::Nginx, "x-forwarded-host") => "proxy_set_header X-Forwarded-Host $http_host;\n".to_owned(),
-        (Dialect::Nginx, name) => format!("proxy_set_header {name} \"\";\n"),
-        (Dialect::Caddy, name) => format!("header_up -{name}\n"),
         (Dialect::Apache, "x-forwarded-host") => {
             "RequestHeader set X-Forwarded-Host \"expr=%{HTTP_HOST}\"\n".to_owned()
         }
-        (Dialect::Apache, name) => format!("RequestHeader unset {name}\n"),
-        (Dialect::Lighttpd, name) => format!("setenv.set-request-header += ( \"{name}\" => \"\" )\n"),
+        (_, name) => without(dialect, name),
     };
     let mend: String = names.iter().map(line).collect();
     fault("made-up-visitor", "clients choose the address, scheme or host that the application believes", mend)
@@ -203,6 +203,7 @@ pub(in crate::doctor) fn cached(dialect: Option<Dialect>) -> Fault {
     )
 }
 
+/// A plain answer did not arrive with its status.
 pub(in crate::doctor) fn status_rewritten(dialect: Dialect) -> Vec<Fault> {
     let mend = match dialect {
         Dialect::Nginx => "proxy_intercept_errors off;",

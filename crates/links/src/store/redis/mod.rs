@@ -63,8 +63,8 @@ impl RedisLinkStore {
     /// it before.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the URL makes no sense, the server cannot be reached, or it asks for a password. Later the connection is
-    /// made again by itself whenever it is lost.
+    /// [`StoreError::Unavailable`] if the URL makes no sense, the server cannot be reached, or it asks for a password that the URL
+    /// does not contain. Later the connection is made again whenever it is lost.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let address = Address::parse(url).map_err(unavailable)?;
         Self::connect_with(move || address.clone().connect()).await
